@@ -1,0 +1,63 @@
+# moult_library(FOLDER [LINK ...] [INCLUDE ...])       a static library of FOLDER/**/*.c
+# moult_pure_library(FOLDER ...)                       the same, frames <= 512 bytes
+# moult_program(NAME FOLDER [LINK ...])                a program of FOLDER/*.c; its sources other than
+#                                                      main.c also become a library for tests
+# The library of folder a/b is called moult_a_b (ports/sim is moult_port_sim).
+
+function(moult_library_name folder out)
+    string(REPLACE "ports/" "port_" name "${folder}")
+    string(REPLACE "/" "_" name "${name}")
+    string(REPLACE "-" "_" name "${name}")
+    set(${out} "moult_${name}" PARENT_SCOPE)
+endfunction()
+
+function(moult_sources target folder)
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${folder}/*.c")
+    list(FILTER found EXCLUDE REGEX "/main\\.c$")
+    if(NOT found)
+        message(STATUS "${folder}: no sources yet")
+        file(WRITE "${CMAKE_BINARY_DIR}/empty_${target}.c" "typedef int moult_empty_${target};\n")
+        set(found "${CMAKE_BINARY_DIR}/empty_${target}.c")
+    endif()
+    target_sources(${target} PRIVATE ${found})
+    target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/gen")
+endfunction()
+
+function(moult_library folder)
+    cmake_parse_arguments(ARG "" "" "LINK;INCLUDE" ${ARGN})
+    moult_library_name(${folder} name)
+    add_library(${name} STATIC)
+    moult_sources(${name} ${folder})
+    target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+    target_link_libraries(${name} PUBLIC ${ARG_LINK})
+    foreach(dir ${ARG_INCLUDE})
+        target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}/${dir}")
+    endforeach()
+endfunction()
+
+function(moult_pure_library folder)
+    cmake_parse_arguments(ARG "" "" "LINK;INCLUDE" ${ARGN})
+    moult_library_name(${folder} name)
+    add_library(${name} STATIC)
+    moult_sources(${name} ${folder})
+    if(NOT MOULT_SANITIZE) # sanitizers pad frames with red zones
+        target_compile_options(${name} PRIVATE -Wframe-larger-than=512)
+    endif()
+    target_link_libraries(${name} PUBLIC ${ARG_LINK})
+    foreach(dir ${ARG_INCLUDE})
+        target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}/${dir}")
+    endforeach()
+endfunction()
+
+function(moult_program name folder)
+    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    moult_library(${folder} LINK ${ARG_LINK})
+    if(EXISTS "${CMAKE_SOURCE_DIR}/${folder}/main.c")
+        moult_library_name(${folder} lib)
+        add_executable(${name} "${CMAKE_SOURCE_DIR}/${folder}/main.c")
+        target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+        target_link_libraries(${name} PRIVATE ${lib})
+    else()
+        message(STATUS "${name}: no ${folder}/main.c yet")
+    endif()
+endfunction()

@@ -1,0 +1,56 @@
+# Unit tests mirror the source path: tests/unit/formats/otadata_test.c tests formats/otadata.c and is
+# the ctest "formats/otadata". A test program links the library of its folder and tests/support.
+# The label "short" marks what `make test-short` runs; e2e scripts carry "e2e".
+
+add_library(moult_test_support STATIC)
+moult_sources(moult_test_support tests/support)
+target_compile_definitions(moult_test_support PRIVATE _GNU_SOURCE)
+target_link_libraries(moult_test_support PUBLIC moult_formats moult_keys ${MBEDCRYPTO} moult_device)
+
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/unit"
+     "${CMAKE_SOURCE_DIR}/tests/unit/*_test.c")
+foreach(test ${unit_tests})
+    get_filename_component(folder "${test}" DIRECTORY)
+    get_filename_component(base "${test}" NAME_WE)
+    string(REGEX REPLACE "_test$" "" module "${base}")
+    string(REPLACE "/" "_" target "test_${folder}_${module}")
+    moult_library_name("${folder}" lib)
+    add_executable(${target} "tests/unit/${test}")
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE MOULT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_link_libraries(${target} PRIVATE ${lib} moult_test_support PkgConfig::CMOCKA)
+    add_test(NAME "${folder}/${module}" COMMAND ${target} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}")
+    set_tests_properties("${folder}/${module}" PROPERTIES LABELS "short" TIMEOUT 120)
+endforeach()
+
+# Fuzz targets: with MOULT_FUZZ a libFuzzer program, otherwise a replay of the saved corpus as a test.
+file(GLOB fuzz_targets CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c")
+foreach(source ${fuzz_targets})
+    get_filename_component(target "${source}" NAME_WE)
+    string(REGEX REPLACE "^fuzz_" "" module "${target}")
+    add_executable(${target} "${source}")
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    target_link_libraries(${target} PRIVATE moult_server_http moult_port_sim moult_port_posix moult_cli
+                                            moult_test_support)
+    if(MOULT_FUZZ)
+        target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    else()
+        target_sources(${target} PRIVATE tests/fuzz/replay.c)
+        add_test(NAME "fuzz/${module}" COMMAND ${target} "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${module}")
+        set_tests_properties("fuzz/${module}" PROPERTIES LABELS "short" TIMEOUT 60)
+    endif()
+endforeach()
+
+# End-to-end stories: one script each, run with the programs of this build first in PATH. A story
+# prints "SKIP: why" and exits 77 where this machine refuses what it needs.
+file(GLOB stories CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/e2e"
+     "${CMAKE_SOURCE_DIR}/tests/e2e/*.sh")
+list(FILTER stories EXCLUDE REGEX "^lib")
+foreach(story ${stories})
+    string(REGEX REPLACE "\\.sh$" "" name "${story}")
+    add_test(NAME "e2e/${name}" COMMAND sh "${CMAKE_SOURCE_DIR}/tests/e2e/${story}")
+    set_tests_properties("e2e/${name}" PROPERTIES LABELS "e2e" TIMEOUT 300 SKIP_RETURN_CODE 77
+        ENVIRONMENT "MOULT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};MOULT_SOURCE=${CMAKE_SOURCE_DIR}")
+endforeach()
