@@ -61,3 +61,32 @@ function(moult_program name folder)
         message(STATUS "${name}: no ${folder}/main.c yet")
     endif()
 endfunction()
+
+# gen/formats/codes.{h,c} and codes_text.c from api/codes.tsv. Everything that links target sees the
+# header, and waits for it.
+function(moult_generated_codes target)
+    set(table "${CMAKE_SOURCE_DIR}/api/codes.tsv")
+    set(pages "${CMAKE_SOURCE_DIR}/docs/errors")
+    set(out "${CMAKE_BINARY_DIR}/gen/formats")
+    file(MAKE_DIRECTORY "${out}")
+    file(GLOB page_files CONFIGURE_DEPENDS "${pages}/[RE]*.md")
+    add_custom_command(
+        OUTPUT "${out}/codes.h" "${out}/codes.c" "${out}/codes_text.c"
+        COMMAND "${CMAKE_SOURCE_DIR}/tools/gen-codes" "${table}" "${out}" "${pages}"
+        DEPENDS "${table}" "${CMAKE_SOURCE_DIR}/tools/gen-codes" ${page_files}
+        COMMENT "codes from api/codes.tsv" VERBATIM)
+    target_sources(${target} PRIVATE "${out}/codes.h" "${out}/codes.c" "${out}/codes_text.c")
+endfunction()
+
+# gen/cli/error_pages.c from docs/errors/*.md, so that `moult explain` works offline.
+function(moult_generated_error_pages target)
+    set(out "${CMAKE_BINARY_DIR}/gen/cli")
+    file(MAKE_DIRECTORY "${out}")
+    file(GLOB page_files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/docs/errors/[RE]*.md")
+    add_custom_command(
+        OUTPUT "${out}/error_pages.h" "${out}/error_pages.c"
+        COMMAND "${CMAKE_SOURCE_DIR}/tools/embed-error-pages" "${CMAKE_SOURCE_DIR}/docs/errors" "${out}"
+        DEPENDS "${CMAKE_SOURCE_DIR}/tools/embed-error-pages" ${page_files}
+        COMMENT "error pages for moult explain" VERBATIM)
+    target_sources(${target} PRIVATE "${out}/error_pages.h" "${out}/error_pages.c")
+endfunction()
