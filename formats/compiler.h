@@ -7,10 +7,10 @@
 
 #if defined(__GNUC__)
 #define MOULT_MUST_CHECK __attribute__((warn_unused_result))
-#define MOULT_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define MOULT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define MOULT_MUST_CHECK
-#define MOULT_PRINTF(format, first)
+#define MOULT_PRINTF(text, first)
 #endif
 
 #endif
