@@ -5,8 +5,6 @@
 #include <string.h>
 #include "formats/codes.h"
 
-#define NUMBER_MAX 9999u /* the largest number four digits hold */
-
 struct sink {
     char *out;
     size_t size;
@@ -61,8 +59,11 @@ size_t moult_code_words(const struct moult_code_info *info, const char *want,
 void moult_code_format(char letter, uint16_t code, char out[8])
 {
     size_t digits = letter == 'E' ? 4 : 3;
-    unsigned rest = code <= NUMBER_MAX ? code : NUMBER_MAX;
-    if (rest > 999u) { digits = 4; }
+    for (unsigned least = letter == 'E' ? 10000u : 1000u; code >= least && digits < 5;
+         least *= 10u) {
+        digits++; /* a number of another release: shown whole */
+    }
+    unsigned rest = code;
     out[0] = letter;
     for (size_t i = digits; i > 0; i--) {
         out[i] = (char)('0' + rest % 10u);
