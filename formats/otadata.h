@@ -88,7 +88,7 @@ moult_otadata_mark(const uint8_t raw[2][MOULT_OTADATA_SIZE], uint32_t state,
 
 /* How the bootloader was built. */
 struct moult_otadata_rules {
-    uint32_t slot_count;    /* ota_N partitions, 1..MOULT_OTADATA_SLOTS_MAX */
+    uint32_t slot_count;    /* ota_N partitions, 0..MOULT_OTADATA_SLOTS_MAX */
     bool rollback;          /* CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE */
     bool anti_rollback;     /* CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK; requires rollback */
     uint16_t slots_allowed; /* anti-rollback: bit N set when the secure_version of slot N is
@@ -96,12 +96,11 @@ struct moult_otadata_rules {
 };
 
 struct moult_otadata_choice {
-    int entry;            /* 0 or 1; -1 when neither may boot */
-    uint32_t slot;        /* N of ota_N; meaningful when entry >= 0 */
-    uint32_t state[2];    /* write back where it differs, in this order, before booting */
-    bool is_fresh;        /* never used: the slot that boots is stamped VALID in entry 0 */
-    bool prefers_factory; /* entry -1: factory comes first if there is one. (False only
-                             where anti-rollback is on: such tables have none.) */
+    int entry;         /* 0 or 1; -1 when neither may boot */
+    uint32_t slot;     /* N of ota_N; meaningful when entry >= 0 */
+    uint32_t state[2]; /* write back where it differs, in this order, before booting */
+    bool is_fresh;     /* never used: without a factory app, the slot that boots is stamped
+                          VALID in entry 0 */
     bool is_confirmed; /* the chosen entry was VALID: anti-rollback burns the eFuse now */
 };
 
