@@ -93,8 +93,11 @@ static enum moult_status select_slot(struct boot *boot,
     boot->stamps = choice.is_fresh && (table->anti_rollback || !table->has_factory);
     boot->out->entry = choice.entry;
     if (choice.entry >= 0) { boot->out->selected = (int)choice.slot; }
-    for (uint32_t i = 0; i < 2;
-         i++) { /* an abort and a start of trial never meet in one entry */
+    for (uint32_t i = 0; i < 2; i++) { /* what was on trial is aborted first ... */
+        if ((int)i != choice.entry) { add_state(boot->out, i, raw[i], choice.state[i]); }
+    }
+    if (choice.entry >= 0) { /* ... then the chosen one's trial begins */
+        uint32_t i = (uint32_t)choice.entry;
         add_state(boot->out, i, raw[i], choice.state[i]);
     }
     if (table->anti_rollback && choice.is_confirmed) {

@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <stddef.h>
 
+/* clang-format off: a table */
 static const struct moult_chip chips[] = {
+    /* id, secure_version bits, signature blocks, bootloader offset, names, windows */
     {MOULT_CHIP_ESP32,
      32,
      1,
@@ -79,6 +81,7 @@ static const struct moult_chip chips[] = {
     {MOULT_CHIP_ESP32H4, 16, 3, 0x2000, "esp32h4", "ESP32-H4", {{0, 0}, {0, 0}}},
     {MOULT_CHIP_ESP32S31, 16, 3, 0x2000, "esp32s31", "ESP32-S31", {{0, 0}, {0, 0}}},
 };
+/* clang-format on */
 
 enum { CHIP_COUNT = sizeof chips / sizeof chips[0] };
 
