@@ -20,7 +20,7 @@
 #define MOULT_ATTRIBUTE_NAME_MAX 32u
 #define MOULT_ATTRIBUTE_VALUE_MAX 64u
 
-enum moult_slot_state {
+enum moult_running_state {
     MOULT_RUNNING_CONFIRMED = 0,
     MOULT_RUNNING_TRIAL = 1,
     MOULT_RUNNING_UNMANAGED = 2, /* not installed by moult, e.g. by cable */
@@ -76,18 +76,17 @@ struct moult_facts {
     uint32_t decoder_ram;                         /* bytes */
     uint32_t posture;                             /* MOULT_POSTURE_* */
     struct moult_bytes serial;                    /* text */
-    uint8_t attribute_count;
-    struct moult_bytes attributes; /* encoded, see moult_attribute_next() */
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list attributes;            /* see moult_attribute_next() */
+    struct moult_cbor_list extensions;
 };
 
 /* Appends one attribute to an encoded list (text, 1..32 and 0..64 characters); the caller
  * counts. writer->status says whether it fitted. */
 void moult_attribute_write(struct moult_cbor_writer *writer, struct moult_bytes name,
                            struct moult_bytes value);
-/* Walks a list that was read from a message: start with *rest = facts->attributes. */
-bool moult_attribute_next(struct moult_bytes *rest, struct moult_bytes *name,
+/* Takes the next attribute out of a list that was read from a message: start with a copy. False at
+ * the end. */
+bool moult_attribute_next(struct moult_cbor_list *rest, struct moult_bytes *name,
                           struct moult_bytes *value);
 
 enum {
@@ -102,14 +101,13 @@ struct moult_checkin {
     const uint8_t *device_id;      /* 16 bytes */
     const uint8_t *running_digest; /* SHA-256 of the running image */
     uint64_t running_sequence;
-    uint8_t running_state; /* enum moult_slot_state */
+    uint8_t running_state; /* enum moult_running_state */
     uint32_t keyset_version;
     uint64_t counter;           /* highest stored order counter */
     uint32_t endpoints_version; /* 0 when absent */
     struct moult_facts facts;   /* all zero when absent: at boot, on change, when asked */
-    struct moult_report_list reports; /* oldest first */
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list reports; /* oldest first */
+    struct moult_cbor_list extensions;
 };
 
 enum {
@@ -130,8 +128,7 @@ struct moult_checkin_reply {
     uint64_t server_time_ms;       /* unix ms; 0: none */
     uint8_t send_facts;            /* 1: send facts with the next check-in */
     struct moult_gone gone;
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list extensions;
 };
 
 /* Writing: optional keys by their `present` bits; writer->status says whether it fitted. */
