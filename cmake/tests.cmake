@@ -31,6 +31,7 @@ foreach(source ${fuzz_targets})
     get_filename_component(target "${source}" NAME_WE)
     string(REGEX REPLACE "^fuzz_" "" module "${target}")
     add_executable(${target} "${source}")
+    list(APPEND fuzz_programs ${target})
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
     target_link_libraries(${target} PRIVATE moult_server_http moult_port_sim moult_port_posix moult_cli
                                             moult_test_support)
@@ -41,6 +42,20 @@ foreach(source ${fuzz_targets})
         add_test(NAME "fuzz/${module}" COMMAND ${target} "${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${module}")
         set_tests_properties("fuzz/${module}" PROPERTIES LABELS "short" TIMEOUT 60)
     endif()
+endforeach()
+
+if(MOULT_FUZZ)
+    add_custom_target(fuzz_targets DEPENDS ${fuzz_programs})
+endif()
+
+# Tests of tools/ and of generated tables, in sh, with planted mistakes.
+file(GLOB tool_tests CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/tools"
+     "${CMAKE_SOURCE_DIR}/tests/tools/*_test.sh")
+foreach(test ${tool_tests})
+    string(REGEX REPLACE "_test\\.sh$" "" name "${test}")
+    add_test(NAME "tools/${name}" COMMAND sh "${CMAKE_SOURCE_DIR}/tests/tools/${test}")
+    set_tests_properties("tools/${name}" PROPERTIES LABELS "short" TIMEOUT 60
+        ENVIRONMENT "MOULT_SOURCE=${CMAKE_SOURCE_DIR};MOULT_BUILD=${CMAKE_BINARY_DIR}")
 endforeach()
 
 # End-to-end stories: one script each, run with the programs of this build first in PATH. A story

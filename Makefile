@@ -1,0 +1,82 @@
+# The front door. Every target calls CMake, ctest or a script of tools/; nothing is decided here.
+# `make help` prints the comments behind the targets.
+
+CTEST = ctest --test-dir build/asan --output-on-failure --no-tests=error -j 2
+
+.PHONY: help setup all build build-tests run test test-short check chaos tsan fuzz soak sizes numbers \
+        layers style format format-check codes where clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+setup: ## install what building and testing needs (Debian 12, apt; says what it does)
+	@tools/setup test
+
+all: build
+build: ## build the programs into build/bin
+	@tools/setup run
+	@cmake --preset release > /dev/null
+	@cmake --build --preset release
+
+run: build ## the demo: server, broker and 50 devices on this machine; ARGS=--once ends by itself
+	@tools/demo $(ARGS)
+
+build-tests:
+	@cmake --preset asan > /dev/null
+	@cmake --build --preset asan
+
+test: ## all tests under ASan and UBSan; T=name runs those whose name matches, SEED=n repeats a run
+	@tools/setup test
+	@$(MAKE) --no-print-directory build build-tests
+	@$(CTEST) $(if $(T),-R "$(T)")
+
+test-short: build-tests ## unit tests, saved fuzz inputs, layers and style; under a minute once built
+	@$(CTEST) -L short
+
+chaos: ## kill devices, server and broker at random moments; nothing may be lost; SEED=n repeats a run
+	@tools/setup test
+	@$(MAKE) --no-print-directory build build-tests
+	@MOULT_CHAOS=long $(CTEST) -R chaos --verbose
+
+tsan: ## the server's tests under the thread sanitizer
+	@cmake --preset tsan > /dev/null
+	@cmake --build --preset tsan
+	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -L tsan
+
+fuzz: ## every fuzz target from its saved corpus, SECONDS_EACH=60
+	@tools/fuzz $(SECONDS_EACH)
+
+soak: ## hours: SECONDS_EACH=3600 of fuzzing per target, then chaos ROUNDS=20 times with new seeds
+	@tools/fuzz $(or $(SECONDS_EACH),3600)
+	@for round in $$(seq $(or $(ROUNDS),20)); do SEED= $(MAKE) --no-print-directory chaos || exit 1; done
+
+check: ## exactly what CI runs
+	@.ci/run
+
+sizes: ## code, RAM and deepest frame of the device library on RV32IMC, against its budget
+	@tools/size-report
+
+numbers: ## function and file lengths, comments, asserts, heap calls
+	@tools/numbers
+
+layers: ## who may include whom
+	@tools/check-layers
+
+style: ## named style warnings; tools/check-style -h NAME explains one
+	@tools/check-style
+
+format: ## lay out the C sources in place
+	@tools/format
+
+format-check:
+	@tools/format --check
+
+codes: ## after a change of api/codes.tsv: check it and bring docs/errors/ in step
+	@tools/gen-error-pages
+	@tools/gen-codes --check api/codes.tsv docs/errors
+
+where: ## W=otadata: header, source, pages, spec and tests of a module
+	@git ls-files | grep -E "(^|/)$(or $(W),NAME)([._]|$$)" || echo "nothing is called $(W)"
+
+clean: ## remove everything built
+	rm -rf build
