@@ -163,6 +163,14 @@ int cli_fail(struct cli *cli, enum moult_detail detail, const char *want, const 
 int cli_fail_at(struct cli *cli, const char *where, enum moult_detail detail,
                 const char *want, const char *have);
 
+/* The same when the words are complete already. Returns exit_code. */
+int cli_fail_words(struct cli *cli, uint16_t detail, const char *words, const char *next,
+                   int exit_code);
+
+/* What to do next if the command fails now, better than the code's row can know: "moult
+ * rollout show demo". Borrowed until the command ends; NULL goes back to the row's. */
+void cli_next(struct cli *cli, const char *next);
+
 enum cli_color { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN, CLI_YELLOW, CLI_BLUE };
 
 /* The escape sequence for stdout, or "" where colours are off. */

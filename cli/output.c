@@ -61,12 +61,27 @@ void cli_json_line(struct cli *cli, json_t *document)
     (void)fflush(cli->out); /* a reader at the other end waits for it */
 }
 
-static int fail_as_json(struct cli *cli, const char *code, const char *words,
-                        const struct moult_code_info *info)
+void cli_next(struct cli *cli, const char *next)
 {
-    json_t *error = json_pack("{s:{s:s,s:s,s:s,s:i}}", "error", "code", code, "words",
-                              words, "next", info->next, "exit", (int)info->exit);
-    return cli_json(cli, error);
+    cli->next = next;
+}
+
+int cli_fail_words(struct cli *cli, uint16_t detail, const char *words, const char *next,
+                   int exit_code)
+{
+    char code[8];
+    moult_code_format('E', detail, code);
+    bool color = cli->err_is_terminal && !cli->global.no_color && !getenv("NO_COLOR");
+    (void)fflush(cli->out); /* so that data and error appear in order on a terminal */
+    (void)fprintf(cli->err, "%sMOULT-%s%s %s (docs/errors/%s.md)\n  next: %s\n",
+                  color ? "\033[1;31m" : "", code, color ? "\033[0m" : "", words, code,
+                  next); /* stderr is the last place to complain to */
+    if (cli->global.json && cli->json_printed == 0) {
+        json_t *error = json_pack("{s:{s:s,s:s,s:s,s:i}}", "error", "code", code, "words",
+                                  words, "next", next, "exit", exit_code);
+        (void)cli_json(cli, error); /* the exit code says it already */
+    }
+    return exit_code;
 }
 
 int cli_fail_at(struct cli *cli, const char *where, enum moult_detail detail,
@@ -74,21 +89,11 @@ int cli_fail_at(struct cli *cli, const char *where, enum moult_detail detail,
 {
     const struct moult_code_info *info = moult_detail_info((uint16_t)detail);
     assert(info); /* every detail of the enum is a row */
-    char code[8];
-    moult_code_format('E', info->code, code);
     char *words = cli_alloc(cli, MESSAGE_MAX);
     (void)moult_code_words(info, want, have, words, MESSAGE_MAX); /* cut is allowed */
-
     const char *text = where ? cli_text(cli, "%s: %s", where, words) : words;
-    bool color = cli->err_is_terminal && !cli->global.no_color && !getenv("NO_COLOR");
-    (void)fflush(cli->out); /* so that data and error appear in order on a terminal */
-    (void)fprintf(cli->err, "%sMOULT-%s%s %s (docs/errors/%s.md)\n  next: %s\n",
-                  color ? "\033[1;31m" : "", code, color ? "\033[0m" : "", text, code,
-                  info->next); /* stderr is the last place to complain to */
-    if (cli->global.json && cli->json_printed == 0) {
-        (void)fail_as_json(cli, code, text, info); /* the exit code says it already */
-    }
-    return info->exit;
+    return cli_fail_words(cli, info->code, text, cli->next ? cli->next : info->next,
+                          info->exit);
 }
 
 int cli_fail(struct cli *cli, enum moult_detail detail, const char *want, const char *have)

@@ -46,6 +46,11 @@ struct word { /* one argv item that is an option, taken apart */
 
 static int usage(struct cli *cli, const char *want, const char *have)
 {
+    char name[64] = "";
+    if (cli->command) { cli_command_name(cli->command, name, sizeof name); }
+    if (!cli->next) {
+        cli_next(cli, cli->command ? cli_text(cli, "moult %s --help", name) : "moult help");
+    }
     return cli_fail(cli, MOULT_D_CLI_USAGE, want, have);
 }
 
@@ -235,6 +240,7 @@ static int no_such_command(struct cli *cli, const char *noun, const char *verb)
         return usage(cli, near ? cli_text(cli, "a command (%s?)", near) : "a command",
                      noun);
     }
+    cli_next(cli, cli_text(cli, "moult help %s", noun));
     const char *want = near ? cli_text(cli, "a verb of \"%s\" (%s?)", noun, near)
                             : cli_text(cli, "a verb of \"%s\"", noun);
     return usage(cli, want, verb ? verb : "nothing");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "client/client.h"
 #include "client/mem.h"
 
 struct cli_block {
@@ -34,6 +35,8 @@ void *cli_alloc(struct cli *cli, size_t size)
 
 void cli_end(struct cli *cli)
 {
+    client_close(cli->client);
+    cli->client = NULL;
     while (cli->blocks) {
         struct cli_block *block = cli->blocks;
         cli->blocks = block->next;
