@@ -107,13 +107,13 @@ struct cli {
     struct cli_given given[CLI_OPTIONS_MAX];
     unsigned argument_count;
     const char *arguments[CLI_REPEAT_MAX];
-    struct cli_block *blocks; /* of cli_alloc */
-    unsigned
-        json_printed; /* documents so far; must be one at the end of a --json command */
+    struct cli_block *blocks; /* of cli_alloc() */
+    struct client *client;    /* of cli_connect() */
+    const char *next;         /* next step to print instead of the code's own; cli_next() */
+    unsigned json_printed;    /* documents so far */
 };
 
-/* --- running (main.c and tests)
- * ---------------------------------------------------------------- */
+/* --- running (main.c and tests) --- */
 
 /* Parse argv (without the program's name), run the command; returns the exit code. */
 int cli_main(struct cli *cli, int argc, char **argv);
@@ -121,8 +121,7 @@ int cli_main(struct cli *cli, int argc, char **argv);
 /* Free what the command allocated. */
 void cli_end(struct cli *cli);
 
-/* --- what was given
- * ---------------------------------------------------------------------------- */
+/* --- what was given --- */
 
 bool cli_has(const struct cli *cli, unsigned option);          /* given at least once */
 const char *cli_value(const struct cli *cli, unsigned option); /* last text, or NULL */
@@ -133,8 +132,7 @@ const char *cli_item(const struct cli *cli, unsigned option,
                      unsigned index);                            /* of a CLI_LIST */
 const char *cli_argument(const struct cli *cli, unsigned index); /* or NULL */
 
-/* --- saying
- * ------------------------------------------------------------------------------------ */
+/* --- saying --- */
 
 /* Data, to stdout. Call it only when !cli->global.json. */
 void cli_print(struct cli *cli, const char *format, ...) MOULT_PRINTF(2, 3);
@@ -176,8 +174,7 @@ enum cli_color { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_RED, CLI_GREEN, CLI_YELLOW, C
 /* The escape sequence for stdout, or "" where colours are off. */
 const char *cli_color(const struct cli *cli, enum cli_color color);
 
-/* --- a table on stdout: rows are collected, columns aligned, then printed
- * ------------------------ */
+/* --- a table on stdout: rows are collected, columns aligned, then printed --- */
 
 struct cli_table;
 
@@ -187,8 +184,7 @@ struct cli_table *cli_table_start(struct cli *cli, ...);
 void cli_table_row(struct cli_table *table, ...);
 void cli_table_end(struct cli_table *table);
 
-/* --- a progress bar on stderr: only on a terminal, and not with --quiet
- * ------------------------- */
+/* --- a progress bar on stderr: only on a terminal, and not with --quiet --- */
 
 struct cli_progress {
     struct cli *cli;
@@ -202,8 +198,7 @@ void cli_progress_start(struct cli *cli, struct cli_progress *bar, const char *l
 void cli_progress_set(struct cli_progress *bar, uint64_t done);
 void cli_progress_end(struct cli_progress *bar);
 
-/* --- memory, text, files
- * ----------------------------------------------------------------------- */
+/* --- memory, text, files --- */
 
 void *cli_alloc(struct cli *cli, size_t size); /* zeroed; never NULL */
 const char *cli_text(struct cli *cli, const char *format, ...) MOULT_PRINTF(2, 3);

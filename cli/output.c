@@ -79,7 +79,8 @@ int cli_fail_words(struct cli *cli, uint16_t detail, const char *words, const ch
     if (cli->global.json && cli->json_printed == 0) {
         json_t *error = json_pack("{s:{s:s,s:s,s:s,s:i}}", "error", "code", code, "words",
                                   words, "next", next, "exit", exit_code);
-        (void)cli_json(cli, error); /* the exit code says it already */
+        cli->json_printed++;
+        if (put_json(cli, error, JSON_INDENT(2)) != CLI_OK) { return CLI_ERROR; }
     }
     return exit_code;
 }

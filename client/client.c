@@ -32,8 +32,7 @@ struct transfer { /* one try */
     char curl_words[CURL_ERROR_SIZE];
 };
 
-/* --- open and close
- * --------------------------------------------------------------------------- */
+/* --- open and close --- */
 
 static enum moult_status start(struct client *client, const struct client_config *config)
 {
@@ -99,8 +98,7 @@ const char *client_server(const struct client *client)
     return client->server;
 }
 
-/* --- callbacks of libcurl
- * --------------------------------------------------------------------- */
+/* --- callbacks of libcurl --- */
 
 static size_t on_body(char *data, size_t one, size_t size, void *context)
 {
@@ -199,8 +197,7 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down,
     return 0;
 }
 
-/* --- one try
- * ---------------------------------------------------------------------------------- */
+/* --- one try --- */
 
 static bool add_header(struct transfer *transfer, const char *name, const char *value)
 {
@@ -346,8 +343,7 @@ static void end_try(struct transfer *transfer)
     };
 }
 
-/* --- a call with its retries
- * ------------------------------------------------------------------ */
+/* --- a call with its retries --- */
 
 static uint32_t chance(void)
 {

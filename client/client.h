@@ -118,8 +118,7 @@ MOULT_MUST_CHECK enum moult_status client_post(struct client *client, const char
  * client_mem_free(). */
 MOULT_MUST_CHECK char *client_escape(const char *text);
 
-/* --- lists: follows "next" until it is null
- * ------------------------------------------------------ */
+/* --- lists: follows "next" until it is null --- */
 
 struct client_list {
     struct client *client;
@@ -144,8 +143,7 @@ MOULT_MUST_CHECK enum moult_status client_list_next(struct client_list *list, js
                                                     struct client_error *error);
 void client_list_end(struct client_list *list);
 
-/* --- errors (error.c)
- * ---------------------------------------------------------------------------- */
+/* --- errors (error.c) --- */
 
 /* Fill error from a row of the code table. */
 void client_error_set(struct client_error *error, enum moult_detail detail,
