@@ -57,7 +57,7 @@ struct moult_esp_image {
  * out       untouched on failure.
  * finding   may be NULL.
  *
- * MOULT_OK; MOULT_E_FORMAT: not an image (IMAGE_MAGIC), or a header breaks a rule;
+ * MOULT_OK; MOULT_E_FORMAT: not an image (ESP_MAGIC), or a header breaks a rule;
  * MOULT_E_RANGE: a count or size over its limit; MOULT_E_TRUNCATED: it goes on behind the
  * reader's end; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status moult_esp_image_parse(const struct moult_reader *image,
@@ -95,7 +95,7 @@ moult_esp_check_begin(struct moult_esp_check *check, const struct moult_reader *
 /* Read on by at most max_size bytes (>= 1) and judge when the end is reached.
  *
  * MOULT_E_BUSY: not done, call again. All others end the check: MOULT_OK: whole;
- * MOULT_E_DIGEST: checksum (IMAGE_CHECKSUM) or digest (IMAGE_DIGEST; expected and found are
+ * MOULT_E_DIGEST: checksum (ESP_CHECKSUM) or digest (ESP_DIGEST; expected and found are
  * the first four bytes, big-endian) differ; MOULT_E_IO; MOULT_E_INTERNAL. */
 MOULT_MUST_CHECK enum moult_status moult_esp_check_step(struct moult_esp_check *check,
                                                         uint32_t max_size,

@@ -46,8 +46,9 @@ uint32_t moult_sb_sector_offset(uint32_t image_size);
 
 /* Block `index` (0..2) of the sector at `sector`.
  *
- * MOULT_OK; MOULT_E_NOENT: erased there, or the reader ends before; MOULT_E_FORMAT:
- * something else than a block (SB_MAGIC, SB_VERSION, SB_CURVE); MOULT_E_DIGEST: SB_CRC;
+ * MOULT_OK; MOULT_E_NOENT: erased there, or the reader ends before it; MOULT_E_TRUNCATED:
+ * the reader ends inside the sector (ESP_TRUNCATED); MOULT_E_FORMAT: something else than a
+ * block, or of an unknown version or curve (ESP_SIGBLOCK); MOULT_E_DIGEST: ESP_SIG_CRC;
  * MOULT_E_IO; MOULT_E_INTERNAL: crypto. finding->where is an offset of the reader; out
  * untouched on failure. */
 MOULT_MUST_CHECK enum moult_status moult_sb_block_read(const struct moult_reader *reader,
