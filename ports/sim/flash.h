@@ -1,20 +1,20 @@
-/* flash.h - a NOR flash that refuses what a real one cannot do, and loses power where it is
- * told.
+/* flash.h - a NOR flash that refuses what a real one cannot do, and loses power on demand.
  *
  * Layer    ports/sim.
  * Memory   no heap; the caller's struct, bits in a moult_sim_storage.
  * Threads  one at a time per flash.
  * Power    one operation is the program of at most one 256-byte page or the erase of one
- * 4096-byte sector. A planned cut stops at an operation by number; then the flash is off:
- * every call fails and changes nothing until moult_sim_flash_power_on(). A SIGKILL is a cut
- * as well (storage.h). Use it   init, allow ranges, protect the running slot, then read,
- * program, erase. The page is docs/design/simulator.md.
+ *          4096-byte sector. A planned cut strikes an operation by its number; then the
+ *          flash is off: every call fails and changes nothing until
+ *          moult_sim_flash_power_on(). A SIGKILL is a cut as well (storage.h).
+ * Use it   init, allow ranges, protect the running slot, then read, program, erase.
+ *          docs/design/simulator.md tells the whole.
  *
  * What no driver may ever do is a panic, not a status: access outside the chip, erase off a
  * sector boundary, a program that would have to set a bit, any write outside the allowed
- * ranges or inside the protected one, and in encrypted ranges a write off the unit or of a
- * unit written since its erase. The panic callback may stop the process or the test; when
- * it returns, the operation has not happened.
+ * ranges or inside the protected one, and in encrypted ranges a write off the unit or onto
+ * a unit that was written since its erase. The panic callback may stop the process or the
+ * test; when it returns, the operation has not happened.
  */
 #ifndef MOULT_PORTS_SIM_FLASH_H
 #define MOULT_PORTS_SIM_FLASH_H
@@ -30,8 +30,7 @@
 #define MOULT_SIM_UNIT_SIZE 16u     /* bytes encrypted together, where encryption is on */
 #define MOULT_SIM_RANGES_MAX 8u /* allowed ranges: slots, otadata, nvs, data, with room */
 
-/* What happens at one operation. Names in brackets are the fault models of the design page.
- */
+/* What happens at one operation; in brackets the fault models of the design page. */
 enum moult_sim_fault {
     MOULT_SIM_FAULT_NONE,
     MOULT_SIM_CUT_BEFORE, /* power goes, nothing done (F1) */

@@ -1,11 +1,12 @@
 /* storage.h - where the bits of a simulated chip live: caller's RAM, or a file.
  *
  * Layer    ports/sim.
- * Memory   no heap. RAM storage borrows the caller's array; file storage holds one
- * descriptor. Threads  one at a time per storage. Power    a write is one pwrite() of one
- * flash operation, in operation order: killing the process at any moment leaves a prefix of
- * the operations, the last one perhaps torn, as a power cut does. The page cache survives
- * the process; only a crash of the host itself may lose more.
+ * Memory   no heap. RAM storage borrows the caller's array, a file has one descriptor.
+ * Threads  one at a time per storage.
+ * Power    a write is one pwrite() of one flash operation, in operation order: killing the
+ *          process at any moment leaves a prefix of the operations, the last one perhaps
+ *          torn, as a power cut does. The page cache survives the process; only a crash of
+ *          the host itself may lose more.
  */
 #ifndef MOULT_PORTS_SIM_STORAGE_H
 #define MOULT_PORTS_SIM_STORAGE_H
