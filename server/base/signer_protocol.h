@@ -7,9 +7,11 @@
 #define MOULT_SERVER_BASE_SIGNER_PROTOCOL_H
 
 #define SIGNER_PROTOCOL_VERSION 1u
-#define SIGNER_FRAME_HEAD 4u    /* bytes of the size field */
-#define SIGNER_FRAME_MIN 5u     /* id and operation: an empty request */
-#define SIGNER_FRAME_MAX 8192u  /* bytes behind the size field; a keyset and room to grow */
+#define SIGNER_FRAME_HEAD 4u /* bytes of the size field */
+#define SIGNER_FRAME_MIN 5u  /* id and operation: an empty request */
+#define SIGNER_FRAME_MAX                                                                   \
+    8192u                       /* bytes behind the size field; a keyset and room to grow  \
+                                 */
 #define SIGNER_BODY_OFFSET 5u   /* of a request, behind the size field */
 #define SIGNER_REPLY_OFFSET 6u  /* of a reply, behind the size field */
 #define SIGNER_REFUSAL_MAX 200u /* bytes of text in a refusal */

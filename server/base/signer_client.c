@@ -1,0 +1,333 @@
+/* signer_client.c - see signer_client.h. */
+#include "server/base/signer_client.h"
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "formats/codes.h"
+#include "server/base/mem.h"
+#include "server/base/queue.h"
+
+enum {
+    RECONNECT_MS = 250,
+    ANSWER_MS_MAX = 10000, /* a signer that is silent for so long is taken for dead */
+    INPUT_SIZE = 2 * SIGNER_FRAME_MAX,
+    OUTPUT_SIZE = 4 * SIGNER_FRAME_MAX,
+};
+
+struct ask {
+    enum signer_operation operation;
+    signer_done done;
+    void *context;
+    size_t size;
+    uint8_t body[];
+};
+
+struct signer_client {
+    char socket_path[sizeof((struct sockaddr_un *)0)->sun_path];
+    struct signer_client_options options;
+    struct queue queue; /* of struct ask * */
+    pthread_t thread;
+    _Atomic bool is_connected;
+    _Atomic bool is_stopping;
+
+    /* The thread's own. */
+    int fd; /* -1: not connected */
+    bool greeted;
+    struct ask *sent[SIGNER_CLIENT_WINDOW]; /* ring; owned */
+    size_t sent_first, sent_count;
+    uint32_t next_id, expected_id;
+    size_t input_size, output_size, output_sent;
+    uint8_t input[INPUT_SIZE], output[OUTPUT_SIZE];
+};
+
+static void finish(struct ask *ask, uint16_t detail, struct moult_bytes body)
+{
+    ask->done(ask->context, detail, body);
+    mem_free(ask);
+}
+
+static void fail(struct ask *ask, const char *why)
+{
+    struct moult_bytes text = {(const uint8_t *)why, strlen(why)};
+    finish(ask, MOULT_D_API_SIGNER, text);
+}
+
+static void disconnect(struct signer_client *client, const char *why)
+{
+    if (client->fd >= 0) {
+        log_warn(&client->options.log, "signer_lost", "why", why);
+        close(client->fd);
+    }
+    client->fd = -1;
+    client->greeted = false;
+    atomic_store(&client->is_connected, false);
+    while (client->sent_count > 0) {
+        struct ask *ask = client->sent[client->sent_first];
+        client->sent_first = (client->sent_first + 1) % SIGNER_CLIENT_WINDOW;
+        client->sent_count--;
+        fail(ask, why);
+    }
+    client->input_size = client->output_size = client->output_sent = 0;
+}
+
+static void put_frame(struct signer_client *client, enum signer_operation operation,
+                      struct moult_bytes body)
+{
+    uint8_t *out = client->output + client->output_size;
+    put_be32(out, (uint32_t)(SIGNER_BODY_OFFSET + body.size));
+    put_be32(out + 4, client->next_id++);
+    out[8] = (uint8_t)operation;
+    if (body.size > 0) { memcpy(out + 9, body.data, body.size); }
+    client->output_size += SIGNER_FRAME_HEAD + SIGNER_BODY_OFFSET + body.size;
+}
+
+static void try_connect(struct signer_client *client)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, client->socket_path, sizeof address.sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) { return; }
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
+        fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+        close(fd);
+        return;
+    }
+    client->fd = fd;
+    client->next_id = client->expected_id = 1;
+    uint8_t version[2];
+    put_be16(version, SIGNER_PROTOCOL_VERSION);
+    put_frame(client, SIGNER_HELLO, (struct moult_bytes){version, sizeof version});
+}
+
+static bool take_hello(struct signer_client *client, uint16_t detail,
+                       struct moult_bytes body)
+{
+    if (detail != 0 || body.size != SIGNER_HELLO_SIZE) { return false; }
+    struct signer_hello hello = {.keyset_version = get_be32(body.data + 26),
+                                 .counter_bound = get_be64(body.data + 30)};
+    memcpy(hello.fleet_id, body.data + 2, 16);
+    memcpy(hello.kid, body.data + 18, 8);
+    client->greeted = true;
+    log_info(&client->options.log, "signer_connected", "keyset_version",
+             hello.keyset_version);
+    if (client->options.connected) {
+        client->options.connected(client->options.context, &hello);
+    }
+    atomic_store(&client->is_connected, true);
+    return true;
+}
+
+/* frame: what is behind the size field. */
+static bool take_frame(struct signer_client *client, const uint8_t *frame, size_t size)
+{
+    if (get_be32(frame) != client->expected_id++) { return false; }
+    uint16_t detail = get_be16(frame + 4);
+    struct moult_bytes body = {frame + SIGNER_REPLY_OFFSET, size - SIGNER_REPLY_OFFSET};
+    if (!client->greeted) { return take_hello(client, detail, body); }
+    if (client->sent_count == 0) { return false; }
+    struct ask *ask = client->sent[client->sent_first];
+    client->sent_first = (client->sent_first + 1) % SIGNER_CLIENT_WINDOW;
+    client->sent_count--;
+    finish(ask, detail, body);
+    return true;
+}
+
+static bool take_input(struct signer_client *client)
+{
+    ssize_t n = recv(client->fd, client->input + client->input_size,
+                     INPUT_SIZE - client->input_size, MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) { return false; }
+    client->input_size += n > 0 ? (size_t)n : 0;
+    size_t at = 0;
+    while (client->input_size - at >= SIGNER_FRAME_HEAD) {
+        size_t size = get_be32(client->input + at);
+        if (size < SIGNER_REPLY_OFFSET || size > SIGNER_FRAME_MAX) { return false; }
+        if (client->input_size - at < SIGNER_FRAME_HEAD + size) { break; }
+        if (!take_frame(client, client->input + at + SIGNER_FRAME_HEAD, size)) {
+            return false;
+        }
+        at += SIGNER_FRAME_HEAD + size;
+    }
+    memmove(client->input, client->input + at, client->input_size - at);
+    client->input_size -= at;
+    return true;
+}
+
+static bool flush_output(struct signer_client *client)
+{
+    while (client->output_sent < client->output_size) {
+        ssize_t n =
+            send(client->fd, client->output + client->output_sent,
+                 client->output_size - client->output_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) { return true; }
+        if (n <= 0) { return false; }
+        client->output_sent += (size_t)n;
+    }
+    client->output_size = client->output_sent = 0;
+    return true;
+}
+
+/* Moves waiting requests into the output, as far as window and buffer go. */
+static void send_waiting(struct signer_client *client)
+{
+    struct ask *ask;
+    while (client->sent_count < SIGNER_CLIENT_WINDOW &&
+           OUTPUT_SIZE - client->output_size >= SIGNER_FRAME_HEAD + SIGNER_FRAME_MAX &&
+           queue_pop(&client->queue, &ask) == MOULT_OK) {
+        put_frame(client, ask->operation, (struct moult_bytes){ask->body, ask->size});
+        size_t last = (client->sent_first + client->sent_count) % SIGNER_CLIENT_WINDOW;
+        client->sent[last] = ask;
+        client->sent_count++;
+    }
+}
+
+static void fail_waiting(struct signer_client *client, const char *why)
+{
+    struct ask *ask;
+    while (queue_pop(&client->queue, &ask) == MOULT_OK) {
+        fail(ask, why);
+    }
+}
+
+static void converse(struct signer_client *client)
+{
+    if (client->greeted) { send_waiting(client); }
+    if (!flush_output(client)) {
+        disconnect(client, "write failed");
+        return;
+    }
+    bool full = client->sent_count == SIGNER_CLIENT_WINDOW || client->output_size > 0;
+    struct pollfd fds[2] = {
+        {.fd = client->fd, .events = client->output_size > 0 ? POLLIN | POLLOUT : POLLIN},
+        {.fd = client->greeted && !full ? queue_fd(&client->queue) : -1, .events = POLLIN},
+    };
+    bool waiting = client->sent_count > 0 || !client->greeted;
+    int ready = poll(fds, 2, waiting ? ANSWER_MS_MAX : RECONNECT_MS);
+    if (ready == 0 && waiting) {
+        disconnect(client, "no answer");
+    } else if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) && !take_input(client)) {
+        disconnect(client, "closed or malformed");
+    }
+}
+
+static void *run(void *argument)
+{
+    struct signer_client *client = argument;
+    while (!atomic_load(&client->is_stopping)) {
+        if (client->fd < 0) { try_connect(client); }
+        if (client->fd >= 0) {
+            converse(client);
+        } else {
+            fail_waiting(client, "not connected");
+            queue_wait(&client->queue, RECONNECT_MS);
+        }
+    }
+    disconnect(client, "stopping");
+    fail_waiting(client, "stopping");
+    return NULL;
+}
+
+enum moult_status signer_client_start(const struct signer_client_options *options,
+                                      struct signer_client **out)
+{
+    struct signer_client *client = mem_alloc(sizeof *client);
+    if (!client) { return MOULT_E_NOMEM; }
+    client->options = *options;
+    client->fd = -1;
+    int n = snprintf(client->socket_path, sizeof client->socket_path, "%s",
+                     options->socket_path);
+    enum moult_status st =
+        n < 0 || n >= (int)sizeof client->socket_path ? MOULT_E_RANGE : MOULT_OK;
+    if (st == MOULT_OK) {
+        st = queue_init(&client->queue, sizeof(struct ask *), SIGNER_CLIENT_QUEUE_MAX);
+    }
+    if (st == MOULT_OK && pthread_create(&client->thread, NULL, run, client) != 0) {
+        queue_release(&client->queue);
+        st = MOULT_E_IO;
+    }
+    if (st != MOULT_OK) {
+        mem_free(client);
+        return st;
+    }
+    *out = client;
+    return MOULT_OK;
+}
+
+void signer_client_stop(struct signer_client *client)
+{
+    if (!client) { return; }
+    atomic_store(&client->is_stopping, true);
+    queue_close(&client->queue); /* wakes the thread */
+    pthread_join(client->thread, NULL);
+    queue_release(&client->queue);
+    mem_free(client);
+}
+
+enum moult_status signer_client_ask(struct signer_client *client,
+                                    enum signer_operation operation,
+                                    struct moult_bytes body, signer_done done,
+                                    void *context)
+{
+    if (body.size > SIGNER_FRAME_MAX - SIGNER_BODY_OFFSET) { return MOULT_E_RANGE; }
+    struct ask *ask = mem_alloc(sizeof *ask + body.size);
+    if (!ask) { return MOULT_E_NOMEM; }
+    ask->operation = operation;
+    ask->done = done;
+    ask->context = context;
+    ask->size = body.size;
+    if (body.size > 0) { memcpy(ask->body, body.data, body.size); }
+    enum moult_status st = queue_push(&client->queue, &ask);
+    if (st != MOULT_OK) { mem_free(ask); }
+    return st;
+}
+
+struct call {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool is_done, fits;
+    struct signer_answer *answer;
+};
+
+static void call_done(void *context, uint16_t detail, struct moult_bytes body)
+{
+    struct call *call = context;
+    pthread_mutex_lock(&call->lock);
+    call->answer->detail = detail;
+    call->fits = body.size <= sizeof call->answer->body;
+    call->answer->size = call->fits ? body.size : 0;
+    if (call->answer->size > 0) { memcpy(call->answer->body, body.data, body.size); }
+    call->is_done = true;
+    pthread_cond_signal(&call->done);
+    pthread_mutex_unlock(&call->lock);
+}
+
+enum moult_status signer_client_call(struct signer_client *client,
+                                     enum signer_operation operation,
+                                     struct moult_bytes body, struct signer_answer *answer)
+{
+    assert(!pthread_equal(pthread_self(), client->thread));
+    struct call call = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                        .done = PTHREAD_COND_INITIALIZER,
+                        .answer = answer};
+    enum moult_status st = signer_client_ask(client, operation, body, call_done, &call);
+    if (st != MOULT_OK) { return st; }
+    pthread_mutex_lock(&call.lock);
+    while (!call.is_done) {
+        pthread_cond_wait(&call.done, &call.lock);
+    }
+    pthread_mutex_unlock(&call.lock);
+    return call.fits ? MOULT_OK : MOULT_E_SPACE;
+}
+
+bool signer_client_is_connected(struct signer_client *client)
+{
+    return atomic_load(&client->is_connected);
+}
