@@ -34,9 +34,10 @@ moult_partition_csv_parse(struct moult_bytes text,
 /* Write a table as CSV, every offset spelled out, so that parsing it gives the same table.
  *
  * out     gets at most capacity bytes including a NUL; truncated text is never left: on
- *         MOULT_E_SPACE out holds "".
+ *         failure out holds "".
  *
- * MOULT_OK; MOULT_E_SPACE. */
+ * MOULT_OK; MOULT_E_SPACE; MOULT_E_FORMAT: a label, number or flag that CSV cannot carry.
+ */
 MOULT_MUST_CHECK enum moult_status
 moult_partition_csv_print(const struct moult_partition_table *table, char *out,
                           uint32_t capacity);

@@ -18,10 +18,12 @@
 #include "formats/reader.h"
 #include "formats/status.h"
 
-#define MOULT_PARTITION_TABLE_OFFSET 0x8000u /* in flash, unless the build says otherwise  \
-                                              */
-#define MOULT_PARTITION_TABLE_SIZE 0xc00u /* bytes of rows; the sector's rest is not used  \
-                                           */
+#define MOULT_PARTITION_TABLE_OFFSET                                                       \
+    0x8000u /* in flash, unless the build says otherwise                                   \
+             */
+#define MOULT_PARTITION_TABLE_SIZE                                                         \
+    0xc00u /* bytes of rows; the sector's rest is not used                                 \
+            */
 #define MOULT_PARTITION_ROW_SIZE 32u
 #define MOULT_PARTITION_ROWS_MAX 95u /* 96 rows less the terminator; 94 with an MD5 row */
 #define MOULT_PARTITION_LABEL_SIZE 16u
@@ -43,7 +45,8 @@ enum {
     MOULT_PARTITION_COREDUMP = 0x03,
     MOULT_PARTITION_UNDEFINED = 0x06,
     MOULT_PARTITION_TEE_OTA = 0x90,
-    MOULT_PARTITION_PRIMARY = 0x00, /* bootloader, partition_table */
+    MOULT_PARTITION_PRIMARY = 0x00,  /* bootloader, partition_table */
+    MOULT_PARTITION_RECOVERY = 0x02, /* bootloader */
 };
 #define MOULT_PARTITION_ENCRYPTED 1u
 #define MOULT_PARTITION_READONLY 2u
