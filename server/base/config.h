@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "formats/status.h"
+#include "server/base/buffer.h"
 
 #define CONFIG_FILE_SIZE_MAX 65536u /* bytes */
 #define CONFIG_LINE_SIZE_MAX 1024u  /* bytes */
@@ -57,6 +58,8 @@ struct config_text {
 };
 
 struct config_error {
+    uint16_t code; /* enum moult_detail: CONF_SYNTAX, CONF_UNKNOWN, CONF_VALUE or
+                      CLI_FILE_READ */
     char text[CONFIG_ERROR_SIZE]; /* "moultd.conf:12: device.listen: expected ..., found
                                      ..." */
 };
@@ -78,4 +81,9 @@ MOULT_MUST_CHECK enum moult_status config_load(const struct config_table *table,
 MOULT_MUST_CHECK enum moult_status config_parse(const struct config_table *table,
                                                 const char *name, struct config_text text,
                                                 void *settings, struct config_error *error);
+
+/* A sample file with every setting, its default commented out, and its help. For
+ * `moultd --print-config` and the documentation. */
+void config_sample(const struct config_table *table, struct buffer *out);
+
 #endif

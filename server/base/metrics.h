@@ -12,6 +12,7 @@
 #define MOULT_SERVER_BASE_METRICS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "server/base/buffer.h"
