@@ -1,6 +1,6 @@
 # Unit tests mirror the source path: tests/unit/formats/otadata_test.c tests formats/otadata.c and is
 # the ctest "formats/otadata". A test program links the library of its folder and tests/support.
-# The label "short" marks what `make test-short` runs; e2e scripts carry "e2e".
+# The label "short" marks what `make test-short` runs, "tsan" what `make tsan` runs; e2e scripts carry "e2e".
 
 add_library(moult_test_support STATIC)
 moult_sources(moult_test_support tests/support)
@@ -22,7 +22,11 @@ foreach(test ${unit_tests})
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE MOULT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(${target} PRIVATE ${lib} moult_test_support PkgConfig::CMOCKA)
     add_test(NAME "${folder}/${module}" COMMAND ${target} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}")
-    set_tests_properties("${folder}/${module}" PROPERTIES LABELS "short" TIMEOUT 120)
+    set(labels short)
+    if(folder MATCHES "^server")
+        list(APPEND labels tsan)
+    endif()
+    set_tests_properties("${folder}/${module}" PROPERTIES LABELS "${labels}" TIMEOUT 120)
 endforeach()
 
 # Fuzz targets: with MOULT_FUZZ a libFuzzer program, otherwise a replay of the saved corpus as a test.
@@ -59,13 +63,15 @@ foreach(test ${tool_tests})
 endforeach()
 
 # End-to-end stories: one script each, run with the programs of this build first in PATH. A story
-# prints "SKIP: why" and exits 77 where this machine refuses what it needs.
+# prints "SKIP: why" and exits 77 where this machine refuses what it needs. MOULT_RELEASE_BIN has the
+# programs as `make build` makes them, for stories that measure. Stories run alone (PROCESSORS): they
+# start dozens of processes and wait for real time.
 file(GLOB stories CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/e2e"
      "${CMAKE_SOURCE_DIR}/tests/e2e/*.sh")
 list(FILTER stories EXCLUDE REGEX "^lib")
 foreach(story ${stories})
     string(REGEX REPLACE "\\.sh$" "" name "${story}")
     add_test(NAME "e2e/${name}" COMMAND sh "${CMAKE_SOURCE_DIR}/tests/e2e/${story}")
-    set_tests_properties("e2e/${name}" PROPERTIES LABELS "e2e" TIMEOUT 300 SKIP_RETURN_CODE 77
-        ENVIRONMENT "MOULT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};MOULT_SOURCE=${CMAKE_SOURCE_DIR}")
+    set_tests_properties("e2e/${name}" PROPERTIES LABELS "e2e" TIMEOUT 300 SKIP_RETURN_CODE 77 PROCESSORS 2
+        ENVIRONMENT "MOULT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};MOULT_RELEASE_BIN=${CMAKE_SOURCE_DIR}/build/bin;MOULT_SOURCE=${CMAKE_SOURCE_DIR}")
 endforeach()
