@@ -28,7 +28,7 @@
 #define MOULT_SIM_SECTOR_SIZE 4096u /* bytes erased together */
 #define MOULT_SIM_PAGE_SIZE 256u    /* bytes programmed at most together */
 #define MOULT_SIM_UNIT_SIZE 16u     /* bytes encrypted together, where encryption is on */
-#define MOULT_SIM_RANGES_MAX 8u /* allowed ranges: slots, otadata, nvs, data, with room */
+#define MOULT_SIM_RANGES_MAX 24u    /* allowed ranges: 16 slots, otadata, nvs, data */
 
 /* What happens at one operation; in brackets the fault models of the design page. */
 enum moult_sim_fault {

@@ -1,0 +1,236 @@
+/* bootloader.c - see bootloader.h. */
+#include "ports/sim/bootloader.h"
+#include <assert.h>
+#include <string.h>
+#include "formats/app_desc.h"
+#include "formats/esp_image.h"
+
+static enum moult_status read_flash(void *context, uint32_t offset, uint8_t *out,
+                                    uint32_t size)
+{
+    const struct moult_sim_part *part = context;
+    enum moult_status st =
+        moult_sim_flash_read(part->flash, part->offset + offset, out, size);
+    return st == MOULT_OK ? MOULT_OK : MOULT_E_IO;
+}
+
+struct moult_reader moult_sim_reader(struct moult_sim_flash *flash,
+                                     const struct moult_partition *partition,
+                                     struct moult_sim_part *part)
+{
+    *part = (struct moult_sim_part){.flash = flash, .offset = partition->offset};
+    return (struct moult_reader){
+        .context = part, .read = read_flash, .size = partition->size};
+}
+
+const struct moult_partition *moult_sim_partition(const struct moult_sim_boot *boot,
+                                                  int which)
+{
+    assert(which < (int)MOULT_PARTITION_SLOTS_MAX);
+    uint8_t subtype = which == MOULT_BOOT_FACTORY ? MOULT_PARTITION_FACTORY
+                      : which == MOULT_BOOT_TEST  ? MOULT_PARTITION_TEST
+                                                 : (uint8_t)(MOULT_PARTITION_OTA_0 + which);
+    return moult_partition_find(&boot->table, MOULT_PARTITION_APP, subtype);
+}
+
+enum moult_status moult_sim_verify(const struct moult_sim_boot *boot, int which,
+                                   struct moult_finding *finding)
+{
+    const struct moult_partition *partition = moult_sim_partition(boot, which);
+    if (!partition) { return MOULT_E_NOENT; }
+    struct moult_sim_part part;
+    struct moult_reader reader = moult_sim_reader(&boot->chip->flash, partition, &part);
+    struct moult_esp_image image;
+    struct moult_app_desc desc = {0};
+    enum moult_status st = moult_esp_image_parse(&reader, &image, finding);
+    if (st != MOULT_OK) { return st; }
+
+    st = moult_app_desc_read(&reader, &desc); /* without one the page size is the default */
+    if (st == MOULT_E_IO) { return st; }
+    st = moult_esp_image_runs_on(&image, boot->chip->chip_id, boot->chip->revision,
+                                 moult_app_desc_page_size(&desc), finding);
+    if (st != MOULT_OK) { return st; }
+    return moult_esp_image_verify(&reader, boot->crypto, &image, finding);
+}
+
+bool moult_sim_secure_version(const struct moult_sim_boot *boot, int which, uint32_t *out)
+{
+    const struct moult_partition *partition = moult_sim_partition(boot, which);
+    if (!partition) { return false; }
+    struct moult_sim_part part;
+    struct moult_reader reader = moult_sim_reader(&boot->chip->flash, partition, &part);
+    struct moult_app_desc desc;
+    if (moult_app_desc_read(&reader, &desc) != MOULT_OK) { return false; }
+    *out = desc.secure_version;
+    return true;
+}
+
+static const struct moult_partition *find_otadata(const struct moult_sim_boot *boot)
+{
+    const struct moult_partition *found =
+        moult_partition_find(&boot->table, MOULT_PARTITION_DATA, MOULT_PARTITION_OTADATA);
+    return found && found->size >= MOULT_OTADATA_PARTITION_SIZE ? found : NULL;
+}
+
+enum moult_status moult_sim_otadata_read(const struct moult_sim_boot *boot,
+                                         struct moult_sim_otadata *out)
+{
+    const struct moult_partition *otadata = find_otadata(boot);
+    if (!otadata) { return MOULT_E_NOENT; }
+    enum moult_status st = MOULT_OK;
+    for (uint32_t i = 0; i < 2 && st == MOULT_OK; i++) {
+        st = moult_sim_flash_read(&boot->chip->flash,
+                                  otadata->offset + i * MOULT_OTADATA_SECTOR_SIZE,
+                                  out->raw[i], MOULT_OTADATA_SIZE);
+    }
+    return st;
+}
+
+enum moult_status moult_sim_otadata_write(const struct moult_sim_boot *boot,
+                                          const struct moult_otadata_write *write)
+{
+    const struct moult_partition *otadata = find_otadata(boot);
+    if (!otadata) { return MOULT_E_NOENT; }
+    uint32_t at = otadata->offset + write->sector * MOULT_OTADATA_SECTOR_SIZE;
+    enum moult_status st = moult_sim_flash_erase(&boot->chip->flash, at);
+    if (st != MOULT_OK) { return st; }
+    return moult_sim_flash_program(&boot->chip->flash, at, write->raw, sizeof write->raw);
+}
+
+/* --- One boot ------------------------------------------------------------------------ */
+
+static bool probe_verifies(void *context, int which)
+{
+    return moult_sim_verify(context, which, NULL) == MOULT_OK;
+}
+
+static bool probe_secure_version(void *context, int which, uint32_t *out)
+{
+    return moult_sim_secure_version(context, which, out);
+}
+
+static enum moult_status read_table(struct moult_sim_boot *boot)
+{
+    uint8_t raw[MOULT_PARTITION_TABLE_SIZE];
+    if (boot->chip->flash.size < MOULT_PARTITION_TABLE_OFFSET + MOULT_SIM_SECTOR_SIZE) {
+        return MOULT_E_FORMAT;
+    }
+    enum moult_status st = moult_sim_flash_read(
+        &boot->chip->flash, MOULT_PARTITION_TABLE_OFFSET, raw, sizeof raw);
+    if (st != MOULT_OK) { return st; }
+    if (moult_partition_parse(raw, &boot->table, NULL) != MOULT_OK) {
+        return MOULT_E_FORMAT;
+    }
+    for (uint32_t i = 0; i < boot->table.count; i++) {
+        const struct moult_partition *row = &boot->table.rows[i];
+        if (row->offset > boot->chip->flash.size ||
+            row->size > boot->chip->flash.size - row->offset) {
+            return MOULT_E_FORMAT; /* the bootloader refuses a table larger than the chip */
+        }
+    }
+    boot->slot_count = moult_partition_slot_count(&boot->table);
+    return MOULT_OK;
+}
+
+static enum moult_status decide(struct moult_sim_boot *boot, uint32_t efuse_version,
+                                struct moult_boot_choice *choice)
+{
+    struct moult_boot_table table = {
+        .slot_count = boot->slot_count,
+        .has_otadata = find_otadata(boot) != NULL,
+        .has_factory = moult_sim_partition(boot, MOULT_BOOT_FACTORY) != NULL,
+        .has_test = moult_sim_partition(boot, MOULT_BOOT_TEST) != NULL,
+        .rollback = boot->build.has_rollback,
+        .anti_rollback = boot->build.has_anti_rollback,
+        .efuse_version = efuse_version,
+        .efuse_bits = boot->chip->version_bits,
+    };
+    struct moult_boot_probe probe = {.context = boot,
+                                     .verifies = probe_verifies,
+                                     .secure_version = probe_secure_version};
+    struct moult_sim_otadata read = {0};
+    const struct moult_sim_otadata *otadata = &read;
+    if (table.has_otadata) {
+        enum moult_status st = moult_sim_otadata_read(boot, &read);
+        if (st != MOULT_OK) { return st; }
+    }
+    return moult_boot_choose(&table, otadata->raw, &probe, choice);
+}
+
+/* Whether the application may write there: data of its own, and slots it does not run from.
+ */
+static bool is_writable(const struct moult_sim_boot *boot,
+                        const struct moult_partition *row)
+{
+    if (row->flags & MOULT_PARTITION_READONLY) { return false; }
+    if (row->type == MOULT_PARTITION_APP) {
+        return row != moult_sim_partition(boot, boot->booted) &&
+               row->subtype >= MOULT_PARTITION_OTA_0 &&
+               row->subtype < MOULT_PARTITION_OTA_0 + MOULT_PARTITION_SLOTS_MAX;
+    }
+    return row->type == MOULT_PARTITION_DATA;
+}
+
+static enum moult_status open_for_app(struct moult_sim_boot *boot)
+{
+    struct moult_sim_flash *flash = &boot->chip->flash;
+    moult_sim_flash_forbid_all(flash);
+    for (uint32_t i = 0; i < boot->table.count; i++) {
+        const struct moult_partition *row = &boot->table.rows[i];
+        if (!is_writable(boot, row)) { continue; }
+        enum moult_status st = moult_sim_flash_allow(flash, row->offset, row->size, false);
+        if (st != MOULT_OK) { return MOULT_E_FORMAT; }
+    }
+    const struct moult_partition *running = moult_sim_partition(boot, boot->booted);
+    assert(running);
+    moult_sim_flash_protect(flash, running->offset, running->size);
+    return MOULT_OK;
+}
+
+/* Only otadata is the bootloader's to write. */
+static enum moult_status carry_out(struct moult_sim_boot *boot,
+                                   const struct moult_boot_choice *choice,
+                                   uint32_t efuse_version)
+{
+    moult_sim_flash_forbid_all(&boot->chip->flash);
+    const struct moult_partition *otadata = find_otadata(boot);
+    enum moult_status st = MOULT_OK;
+    if (otadata) {
+        st = moult_sim_flash_allow(&boot->chip->flash, otadata->offset,
+                                   MOULT_OTADATA_PARTITION_SIZE, false);
+    }
+    for (uint32_t i = 0; i < choice->write_count && st == MOULT_OK; i++) {
+        st = moult_sim_otadata_write(boot, &choice->writes[i]);
+    }
+    if (st == MOULT_OK && choice->efuse_version > efuse_version) {
+        st = moult_sim_efuse_burn(boot->chip, choice->efuse_version);
+    }
+    return st;
+}
+
+enum moult_status moult_sim_boot(struct moult_sim_boot *boot, struct moult_sim_chip *chip,
+                                 const struct moult_crypto *crypto,
+                                 const struct moult_sim_build *build, uint8_t reset,
+                                 bool is_dry)
+{
+    assert(boot && chip && crypto && build);
+    memset(boot, 0, sizeof *boot);
+    boot->chip = chip;
+    boot->crypto = crypto;
+    boot->build = *build;
+    boot->reset = reset;
+
+    struct moult_boot_choice choice;
+    uint32_t efuse_version;
+    enum moult_status st = read_table(boot);
+    if (st == MOULT_OK) { st = moult_sim_efuse_read(chip, &efuse_version); }
+    if (st == MOULT_OK) { st = decide(boot, efuse_version, &choice); }
+    if (st != MOULT_OK) { return st; }
+    boot->selected = choice.selected;
+    boot->booted = choice.booted;
+    boot->is_fallback = choice.is_fallback;
+    if (!is_dry) { st = carry_out(boot, &choice, efuse_version); }
+    if (st != MOULT_OK) { return st; }
+    if (boot->booted == MOULT_BOOT_NONE) { return MOULT_E_NOENT; }
+    return is_dry ? MOULT_OK : open_for_app(boot);
+}

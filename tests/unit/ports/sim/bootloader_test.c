@@ -1,0 +1,309 @@
+/* bootloader_test.c - a simulated chip boots as an ESP32 does, after every cut as well.
+ *
+ * The decision itself is tested in formats/boot_choice; here it meets flash, eFuses, and the
+ * application's half of the contract (ports/sim/ota.h).
+ */
+#include "ports/sim/bootloader.h"
+#include <stdlib.h>
+#include <string.h>
+#include "formats/bytes.h"
+#include "ports/sim/ota.h"
+#include "tests/support/check.h"
+#include "tests/support/sim_device.h"
+
+static struct sim_device device;
+
+static const uint8_t *entry(int index)
+{
+    return device.bits + SIM_OTADATA_AT + index * 0x1000;
+}
+
+static uint32_t state_of_entry(int index)
+{
+    return get_le32(entry(index) + 24);
+}
+
+static bool entry_is(int index, uint32_t seq, uint32_t state)
+{
+    uint8_t expected[MOULT_OTADATA_SIZE];
+    moult_otadata_encode(seq, state, expected);
+    return memcmp(entry(index), expected, sizeof expected) == 0;
+}
+
+static bool boots(int which, uint8_t reset)
+{
+    return sim_device_boot(&device, reset) == MOULT_OK && device.port.boot.booted == which;
+}
+
+/* Version 1.0.0 confirmed in ota_0, version 1.1.0 complete in ota_1, not selected. */
+static bool make_updated(void)
+{
+    sim_device_make(&device);
+    sim_device_put_image(&device, 1, "1.1.0", 0);
+    return boots(0, MOULT_RESET_POWER_ON);
+}
+
+static void test_a_fresh_device_boots_slot_0_and_stamps_it_valid(void)
+{
+    sim_device_make(&device);
+    check(boots(0, MOULT_RESET_POWER_ON));
+    check(entry_is(0, 1, MOULT_OTADATA_VALID));
+    check(moult_bytes_all(entry(1), MOULT_OTADATA_SIZE, 0xff));
+    struct moult_boot_info info;
+    check_equal(moult_sim_boot_info(&device.port.boot, &info), 0);
+    check_equal(info.running, 0);
+    check_equal(info.selected, 0);
+    check_equal(info.state, MOULT_SLOT_VALID);
+    check_equal(info.reset, MOULT_RESET_POWER_ON);
+}
+
+static void test_an_update_is_tried_and_confirmed(void)
+{
+    struct moult_boot_info info;
+    enum moult_slot_state state;
+    check(make_updated());
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(entry_is(1, 2, MOULT_OTADATA_NEW));
+    check(boots(1, MOULT_RESET_SOFTWARE));
+    check(entry_is(1, 2, MOULT_OTADATA_PENDING_VERIFY));
+    check_equal(moult_sim_boot_info(&device.port.boot, &info), 0);
+    check_equal(info.running, 1);
+    check_equal(info.state, MOULT_SLOT_PENDING);
+    check_equal(moult_sim_mark_valid(&device.port.boot), 0);
+    check_equal(moult_sim_mark_valid(&device.port.boot), 0);
+    check_equal(moult_sim_slot_state(&device.port.boot, 1, &state), 0);
+    check_equal(state, MOULT_SLOT_VALID);
+    check(boots(1, MOULT_RESET_POWER_ON));
+    check(entry_is(1, 2, MOULT_OTADATA_VALID));
+}
+
+static void test_any_reset_during_a_trial_returns_to_the_old_image(void)
+{
+    static const uint8_t resets[] = {MOULT_RESET_POWER_ON, MOULT_RESET_PANIC,
+                                     MOULT_RESET_WATCHDOG, MOULT_RESET_BROWNOUT,
+                                     MOULT_RESET_SOFTWARE};
+    for (size_t i = 0; i < sizeof resets; i++) {
+        check(make_updated());
+        check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+        check(boots(1, MOULT_RESET_SOFTWARE));
+        check(boots(0, resets[i]));
+        check_equal(state_of_entry(1), MOULT_OTADATA_ABORTED);
+        check(boots(0, MOULT_RESET_POWER_ON));
+    }
+}
+
+static void test_an_image_may_give_itself_up(void)
+{
+    check(make_updated());
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(boots(1, MOULT_RESET_SOFTWARE));
+    check_equal(moult_sim_mark_invalid(&device.port.boot), 0);
+    check_equal(state_of_entry(1), MOULT_OTADATA_INVALID);
+    check(boots(0, MOULT_RESET_SOFTWARE));
+}
+
+static void test_the_only_image_that_boots_cannot_give_itself_up(void)
+{
+    sim_device_make(&device);
+    check(boots(0, MOULT_RESET_POWER_ON));
+    check_equal(moult_sim_mark_invalid(&device.port.boot),
+                MOULT_SIM_ESP_OTA_ROLLBACK_FAILED);
+    check(entry_is(0, 1, MOULT_OTADATA_VALID));
+
+    check(make_updated()); /* nor when the old one was damaged meanwhile */
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(boots(1, MOULT_RESET_SOFTWARE));
+    device.bits[SIM_SLOT_0_AT + 100] ^= 1;
+    check_equal(moult_sim_mark_invalid(&device.port.boot),
+                MOULT_SIM_ESP_OTA_ROLLBACK_FAILED);
+}
+
+static void test_an_image_that_does_not_verify_is_not_selected(void)
+{
+    check(make_updated());
+    device.bits[SIM_SLOT_1_AT] = 0xff; /* the first bytes are written last */
+    check_equal(moult_sim_set_boot(&device.port.boot, 1),
+                MOULT_SIM_ESP_OTA_VALIDATE_FAILED);
+    sim_device_put_image(&device, 1, "1.1.0", 0);
+    device.bits[SIM_SLOT_1_AT + 200] ^= 1;
+    check_equal(moult_sim_set_boot(&device.port.boot, 1),
+                MOULT_SIM_ESP_OTA_VALIDATE_FAILED);
+    check_equal(moult_sim_set_boot(&device.port.boot, 2), MOULT_SIM_ESP_INVALID_ARG);
+    check(moult_bytes_all(entry(1), MOULT_OTADATA_SIZE, 0xff));
+    check(boots(0, MOULT_RESET_SOFTWARE));
+}
+
+static void test_an_image_for_another_chip_does_not_boot(void)
+{
+    check(make_updated());
+    device.chip.chip_id = 9; /* as if the flash had been moved to an ESP32-S3 */
+    check_equal(sim_device_boot(&device, MOULT_RESET_POWER_ON), MOULT_E_NOENT);
+}
+
+static void test_a_damaged_image_is_passed_over_and_otadata_left_wrong(void)
+{
+    check(make_updated());
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    device.bits[SIM_SLOT_1_AT + 200] ^= 1;
+    check(boots(0, MOULT_RESET_SOFTWARE));
+    struct moult_boot_info info;
+    check(device.port.boot.is_fallback);
+    check_equal(moult_sim_boot_info(&device.port.boot, &info), 0);
+    check_equal(info.running, 0);
+    check_equal(info.selected, 1); /* so confirming now would confirm the bad slot */
+}
+
+static void test_nothing_boots_without_table_or_image(void)
+{
+    sim_device_make(&device);
+    device.bits[SIM_SLOT_0_AT] = 0;
+    check_equal(sim_device_boot(&device, MOULT_RESET_POWER_ON), MOULT_E_NOENT);
+    sim_device_make(&device);
+    device.bits[MOULT_PARTITION_TABLE_OFFSET + 5] ^= 1; /* its MD5 no longer matches */
+    check_equal(sim_device_boot(&device, MOULT_RESET_POWER_ON), MOULT_E_FORMAT);
+}
+
+static void test_looking_writes_nothing(void)
+{
+    static struct sim_device before;
+    check(make_updated());
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    before = device;
+    check_equal(
+        moult_sim_port_look(&device.port, &device.chip, &device.crypto, &device.build),
+        MOULT_OK);
+    check_equal(device.port.boot.booted, 1);
+    check_bytes(device.bits, before.bits, sizeof device.bits);
+}
+
+static void test_anti_rollback_burns_at_confirm_and_refuses_older_images(void)
+{
+    uint32_t burnt;
+    sim_device_make(&device);
+    device.build.has_anti_rollback = true;
+    sim_device_put_image(&device, 0, "1.0.0", 1);
+    sim_device_put_image(&device, 1, "1.1.0", 2);
+    check(boots(0, MOULT_RESET_POWER_ON)); /* fresh: stamped and burnt */
+    check_equal(moult_sim_efuse_read(&device.chip, &burnt), MOULT_OK);
+    check_equal(burnt, 1);
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(boots(1, MOULT_RESET_SOFTWARE));
+    check_equal(moult_sim_efuse_read(&device.chip, &burnt), MOULT_OK);
+    check_equal(burnt, 1); /* a trial never raises the floor */
+    check_equal(moult_sim_mark_valid(&device.port.boot), 0);
+    check_equal(moult_sim_efuse_read(&device.chip, &burnt), MOULT_OK);
+    check_equal(burnt, 2);
+
+    check_equal(moult_sim_set_boot(&device.port.boot, 0), MOULT_SIM_ESP_OTA_SMALL_SEC_VER);
+    check(moult_bytes_all(device.bits + SIM_SLOT_0_AT, SIM_SLOT_SIZE, 0xff));
+    check(boots(1, MOULT_RESET_SOFTWARE));
+}
+
+static void test_the_application_cannot_write_what_runs_or_the_table(void)
+{
+    check(make_updated());
+    const struct moult_sim_flash *flash = &device.chip.flash;
+    check(flash->protected.offset == SIM_SLOT_0_AT &&
+          flash->protected.size == SIM_SLOT_SIZE);
+    for (uint32_t i = 0; i < flash->allowed_count; i++) {
+        check(flash->allowed[i].offset >= SIM_NVS_AT);
+        check(flash->allowed[i].offset != SIM_SLOT_0_AT);
+    }
+}
+
+/* --- The power-cut table of docs/design/otadata.md: one erase and eight words, nine cuts -- */
+
+enum act { SET_BOOT, FIRST_BOOT, MARK_VALID, MARK_INVALID, BOOT_WHILE_PENDING };
+
+/* Bring the device to where the act begins. */
+static bool prepare(enum act act)
+{
+    if (!make_updated()) { return false; }
+    if (act == SET_BOOT) { return true; }
+    if (moult_sim_set_boot(&device.port.boot, 1) != 0) { return false; }
+    return act == FIRST_BOOT || boots(1, MOULT_RESET_SOFTWARE);
+}
+
+static void perform(enum act act)
+{
+    struct moult_sim_boot *boot = &device.port.boot;
+    int32_t result = 0;
+    switch (act) {
+    case SET_BOOT:
+        result = moult_sim_set_boot(boot, 1);
+        break;
+    case MARK_VALID:
+        result = moult_sim_mark_valid(boot);
+        break;
+    case MARK_INVALID:
+        result = moult_sim_mark_invalid(boot);
+        break;
+    case FIRST_BOOT:
+    case BOOT_WHILE_PENDING: {
+        enum moult_status st =
+            moult_sim_boot(boot, &device.chip, &device.crypto, &device.build, 1, false);
+        result = st == MOULT_OK ? 0 : -1;
+        break;
+    }
+    }
+    if (result == 0) { abort(); } /* the cut must have come */
+}
+
+/* Cut 0 comes before the erase, 1 before the program, 2..8 tear it behind 1..7 words. */
+static struct moult_sim_plan plan_of_cut(uint32_t cut)
+{
+    uint64_t first = device.chip.flash.operation_count + 1;
+    if (cut == 0) {
+        return (struct moult_sim_plan){.fault = MOULT_SIM_CUT_BEFORE, .at = first};
+    }
+    if (cut == 1) {
+        return (struct moult_sim_plan){.fault = MOULT_SIM_CUT_BEFORE, .at = first + 1};
+    }
+    return (struct moult_sim_plan){
+        .fault = MOULT_SIM_CUT_TORN, .at = first + 1, .torn_size = 4 * (cut - 1)};
+}
+
+static void test_what_boots_after_each_cut_of_an_otadata_update(void)
+{
+    static const struct {
+        const char *name;
+        enum act act;
+        int after_first_cut, after_others; /* slot that boots */
+    } rows[] = {
+        {"set boot", SET_BOOT, 0, 0},
+        {"first boot: the activation is silently lost", FIRST_BOOT, 1, 0},
+        {"mark valid: a good image is reverted", MARK_VALID, 0, 0},
+        {"mark invalid", MARK_INVALID, 0, 0},
+        {"reset while pending", BOOT_WHILE_PENDING, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        check_row(rows[i].name);
+        for (uint32_t cut = 0; cut < 9; cut++) {
+            check(prepare(rows[i].act));
+            device.chip.flash.plan = plan_of_cut(cut);
+            perform(rows[i].act);
+            check(device.chip.flash.is_off);
+            check(boots(cut == 0 ? rows[i].after_first_cut : rows[i].after_others, 1));
+            check(boots(device.port.boot.booted == 1 ? 0 : device.port.boot.booted, 1));
+        }
+    }
+    check_row(NULL);
+}
+
+int main(void)
+{
+    check_run(test_a_fresh_device_boots_slot_0_and_stamps_it_valid);
+    check_run(test_an_update_is_tried_and_confirmed);
+    check_run(test_any_reset_during_a_trial_returns_to_the_old_image);
+    check_run(test_an_image_may_give_itself_up);
+    check_run(test_the_only_image_that_boots_cannot_give_itself_up);
+    check_run(test_an_image_that_does_not_verify_is_not_selected);
+    check_run(test_an_image_for_another_chip_does_not_boot);
+    check_run(test_a_damaged_image_is_passed_over_and_otadata_left_wrong);
+    check_run(test_nothing_boots_without_table_or_image);
+    check_run(test_looking_writes_nothing);
+    check_run(test_anti_rollback_burns_at_confirm_and_refuses_older_images);
+    check_run(test_the_application_cannot_write_what_runs_or_the_table);
+    check_run(test_what_boots_after_each_cut_of_an_otadata_update);
+    return check_report();
+}
