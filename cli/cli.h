@@ -201,6 +201,10 @@ void cli_progress_end(struct cli_progress *bar);
 /* --- memory, text, files --- */
 
 void *cli_alloc(struct cli *cli, size_t size); /* zeroed; never NULL */
+
+/* For commands that run long: free what was allocated since the mark. */
+struct cli_block *cli_mark(const struct cli *cli);
+void cli_release(struct cli *cli, struct cli_block *mark);
 const char *cli_text(struct cli *cli, const char *format, ...) MOULT_PRINTF(2, 3);
 const char *cli_hex(struct cli *cli, const void *bytes, size_t size); /* lower case */
 

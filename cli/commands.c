@@ -42,9 +42,9 @@ bool cli_noun_exists(const char *noun)
 
 void cli_command_name(const struct cli_command *command, char *out, size_t size)
 {
+    /* Names are short; a cut would be harmless. */
     (void)snprintf(out, size, "%s%s%s", command->noun, command->verb ? " " : "",
-                   command->verb ? command->verb
-                                 : ""); /* names are short; a cut is harmless */
+                   command->verb ? command->verb : "");
 }
 
 static unsigned least(unsigned a, unsigned b)

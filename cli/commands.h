@@ -9,9 +9,31 @@
 #include "cli/cli.h"
 
 /* clang-format off */
-#define CLI_COMMANDS(X) \
-    X(explain)          \
-    X(completion)       \
+#define CLI_COMMANDS(X)  \
+    X(release_list) \
+    X(device_list) \
+    X(device_show) \
+    X(device_accept) \
+    X(device_reject) \
+    X(device_quarantine) \
+    X(device_release) \
+    X(device_retire) \
+    X(device_import) \
+    X(rollout_create) \
+    X(rollout_list) \
+    X(rollout_show) \
+    X(rollout_watch) \
+    X(rollout_start) \
+    X(rollout_pause) \
+    X(rollout_resume) \
+    X(rollout_abort) \
+    X(rollout_advance) \
+    X(rollout_retry) \
+    X(why) \
+    X(explain) \
+    X(server_status) \
+    X(login) \
+    X(completion) \
     X(version)
 /* clang-format on */
 

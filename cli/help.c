@@ -6,6 +6,16 @@
 #include "cli/commands.h"
 #include "cli/parse.h"
 
+static const struct cli_page *find_page(const char *name)
+{
+    size_t count = 0;
+    const struct cli_page *pages = cli_pages(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(pages[i].name, name) == 0) { return &pages[i]; }
+    }
+    return NULL;
+}
+
 const struct cli_page *cli_page_find(const struct cli_command *command)
 {
     char name[64];
@@ -13,12 +23,7 @@ const struct cli_page *cli_page_find(const struct cli_command *command)
     for (char *p = name; *p != '\0'; p++) {
         if (*p == ' ') { *p = '-'; }
     }
-    size_t count = 0;
-    const struct cli_page *pages = cli_pages(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(pages[i].name, name) == 0) { return &pages[i]; }
-    }
-    return NULL;
+    return find_page(name);
 }
 
 /* A page is: "# moult noun verb", an empty line, the summary, more. */
@@ -35,14 +40,11 @@ const char *cli_page_summary(const struct cli_page *page)
 
 static void print_option(struct cli *cli, const struct cli_option *option)
 {
-    char left[64];
-    char letter[5] = "    ";
-    if (option->letter != 0) {
-        (void)snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    }
-    (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name,
-                   option->argument ? " " : "",
-                   option->argument ? option->argument : ""); /* names are short */
+    const char *letter =
+        option->letter != 0 ? cli_text(cli, "-%c, ", option->letter) : "    ";
+    const char *left =
+        cli_text(cli, "%s--%s%s%s", letter, option->name, option->argument ? " " : "",
+                 option->argument ? option->argument : "");
     cli_print(cli, "  %-26s %s%s\n", left, option->help,
               option->kind == CLI_LIST ? " (may be repeated)" : "");
 }
@@ -124,6 +126,15 @@ static void list_commands(struct cli *cli, const char *noun)
     }
 }
 
+/* What holds for every command: streams, profiles, exit codes. */
+static void print_program_page(struct cli *cli)
+{
+    const struct cli_page *page = find_page("moult");
+    for (size_t i = 2; page && page->lines[i]; i++) {
+        print_line(cli, page->lines[i]);
+    }
+}
+
 int cli_help(struct cli *cli)
 {
     cli->global.json = false; /* help is for people */
@@ -137,6 +148,7 @@ int cli_help(struct cli *cli)
     if (!noun) {
         cli_print(cli, "\n");
         print_options(cli, NULL);
+        print_program_page(cli);
     }
     cli_print(cli, "\nMore: moult help %s\n", noun ? noun : "NOUN VERB");
     return CLI_OK;

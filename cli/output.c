@@ -136,8 +136,9 @@ void cli_progress_set(struct cli_progress *bar, uint64_t done)
     for (unsigned i = 0; i < 30; i++) {
         cells[i] = i < permille * 30 / 1000 ? '#' : '.';
     }
+    /* Talk may get lost. */
     (void)fprintf(bar->cli->err, "\r%s [%s] %3u %%", bar->label, cells,
-                  (unsigned)(permille / 10)); /* talk may get lost */
+                  (unsigned)(permille / 10));
     (void)fflush(bar->cli->err);
 }
 

@@ -69,6 +69,17 @@ int cli_get(struct cli *cli, const char *path, const struct client_pair *query,
     return cli_fail_remote(cli, &error);
 }
 
+enum moult_status cli_try_get(struct cli *cli, const char *path,
+                              const struct client_pair *query, json_t **json,
+                              struct client_error *error)
+{
+    struct client *client = NULL;
+    *error = (struct client_error){0};
+    error->exit_code = cli_connect(cli, &client);
+    if (error->exit_code != CLI_OK) { return MOULT_E_STATE; }
+    return client_get(client, path, query, json, error);
+}
+
 int cli_post(struct cli *cli, const char *path, const struct client_pair *query,
              const json_t *body, json_t **json)
 {

@@ -23,6 +23,12 @@ MOULT_MUST_CHECK int cli_post(struct cli *cli, const char *path,
                               const struct client_pair *query, const json_t *body,
                               json_t **json);
 
+/* GET without a word about failure: for commands that go on without the server for a while.
+ * A bad profile is said at once. MOULT_OK, or error is filled (exit_code, too). */
+MOULT_MUST_CHECK enum moult_status cli_try_get(struct cli *cli, const char *path,
+                                               const struct client_pair *query,
+                                               json_t **json, struct client_error *error);
+
 /* All items of a list, at most limit (0: all), as a JSON array of the caller. */
 MOULT_MUST_CHECK int cli_get_list(struct cli *cli, const char *path,
                                   const struct client_pair *query, size_t limit,

@@ -37,7 +37,18 @@ void cli_end(struct cli *cli)
 {
     client_close(cli->client);
     cli->client = NULL;
-    while (cli->blocks) {
+    cli_release(cli, NULL);
+}
+
+struct cli_block *cli_mark(const struct cli *cli)
+{
+    return cli->blocks;
+}
+
+void cli_release(struct cli *cli, struct cli_block *mark)
+{
+    cli->next = NULL; /* it may be of what goes now */
+    while (cli->blocks != mark) {
         struct cli_block *block = cli->blocks;
         cli->blocks = block->next;
         client_mem_free(block);

@@ -187,10 +187,7 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down,
                        curl_off_t up_total, curl_off_t up)
 {
     struct transfer *transfer = context;
-    (void)down_total; /* libcurl's signature: only what was sent is of interest */
-    (void)down;
-    (void)up_total;
-    if (transfer->request->progress && up >= 0) {
+    if (down_total >= 0 && down >= 0 && up_total >= 0 && up >= 0) {
         transfer->request->progress(transfer->request->context, (uint64_t)up,
                                     transfer->send_size);
     }
@@ -235,57 +232,54 @@ static bool add_headers(const struct client *client, struct transfer *transfer,
     return ok;
 }
 
+/* These take constants and pointers that outlive the call. They fail only with a libcurl
+ * that was built without TLS, and then the request says so. */
+#define SET(option, value)                                                                 \
+    (void)curl_easy_setopt(client->curl, CURLOPT_##option, (value)) /* see above */
+
 static void set_common(const struct client *client, struct transfer *transfer,
                        const char *url)
 {
-    CURL *curl = client->curl;
-    curl_easy_reset(curl); /* keeps the connection */
-    /* These take constants and pointers that outlive the call; they fail only on a build of
-     * libcurl without the option, which the first request would show as a refused
-     * handshake. */
-    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
-    (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "moult/1");
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
-                           (long)CLIENT_CONNECT_TIMEOUT_MS);
-    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)CLIENT_STALL_TIMEOUT_S);
-    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->curl_words);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-    (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-    (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer->headers);
-    if (client->ca_file) { (void)curl_easy_setopt(curl, CURLOPT_CAINFO, client->ca_file); }
+    curl_easy_reset(client->curl); /* keeps the connection */
+    SET(URL, url);
+    SET(PROTOCOLS_STR, "https");
+    SET(FOLLOWLOCATION, 0L);
+    SET(NOSIGNAL, 1L);
+    SET(SSL_VERIFYPEER, 1L);
+    SET(SSL_VERIFYHOST, 2L);
+    SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(USERAGENT, "moult/1");
+    SET(CONNECTTIMEOUT_MS, (long)CLIENT_CONNECT_TIMEOUT_MS);
+    SET(LOW_SPEED_LIMIT, 1L);
+    SET(LOW_SPEED_TIME, (long)CLIENT_STALL_TIMEOUT_S);
+    SET(ERRORBUFFER, transfer->curl_words);
+    SET(WRITEFUNCTION, on_body);
+    SET(WRITEDATA, transfer);
+    SET(HEADERFUNCTION, on_header);
+    SET(HEADERDATA, transfer);
+    SET(HTTPHEADER, transfer->headers);
+    if (client->ca_file) { SET(CAINFO, client->ca_file); }
 }
 
 static void set_body(const struct client *client, struct transfer *transfer)
 {
-    CURL *curl = client->curl;
-    bool is_get = strcmp(transfer->request->method, "GET") == 0;
-    if (is_get) {
-        (void)curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L); /* as in set_common() */
+    if (strcmp(transfer->request->method, "GET") == 0) {
+        SET(HTTPGET, 1L);
     } else {
-        (void)curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-        (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, transfer->request->method);
-        (void)curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
-                               (curl_off_t)transfer->send_size);
-        (void)curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_send);
-        (void)curl_easy_setopt(curl, CURLOPT_READDATA, transfer);
-        (void)curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
-        (void)curl_easy_setopt(curl, CURLOPT_SEEKDATA, transfer);
+        SET(UPLOAD, 1L);
+        SET(CUSTOMREQUEST, transfer->request->method);
+        SET(INFILESIZE_LARGE, (curl_off_t)transfer->send_size);
+        SET(READFUNCTION, on_send);
+        SET(READDATA, transfer);
+        SET(SEEKFUNCTION, on_seek);
+        SET(SEEKDATA, transfer);
     }
-    if (transfer->request->bytes) {
-        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
-        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    if (transfer->request->progress) {
+        SET(XFERINFOFUNCTION, on_progress);
+        SET(XFERINFODATA, transfer);
+        SET(NOPROGRESS, 0L);
     } else {
-        (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)CLIENT_CALL_TIMEOUT_MS);
+        SET(TIMEOUT_MS, (long)CLIENT_CALL_TIMEOUT_MS);
     }
 }
 

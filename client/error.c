@@ -7,7 +7,8 @@
 
 static void copy_text(char *out, size_t size, const char *text)
 {
-    (void)snprintf(out, size, "%s", text ? text : ""); /* a message for people may be cut */
+    /* A message for people: it may be cut. */
+    (void)snprintf(out, size, "%s", text ? text : "");
 }
 
 void client_error_set(struct client_error *error, enum moult_detail detail,

@@ -44,8 +44,9 @@ char *client_mem_vprint(const char *format, va_list args)
     int length = vsnprintf(NULL, 0, format, args);
     char *text = length < 0 ? NULL : client_mem_alloc((size_t)length + 1);
     if (text) {
+        /* The size was just measured. */
         (void)vsnprintf(text, (size_t)length + 1, format, again);
-    } /* size is known */
+    }
     va_end(again);
     return text;
 }
