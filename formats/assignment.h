@@ -72,8 +72,7 @@ struct moult_source {
     uint32_t chunk_size;           /* 0: no chunk list */
     const uint8_t *chunk_digest;   /* SHA-256 of the chunk list, or NULL */
     struct moult_bytes encryption; /* reserved key 11, encoded; empty when absent */
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list extensions;
 };
 
 struct moult_window {
@@ -95,8 +94,7 @@ struct moult_policy {
     uint32_t consent_until_s; /* after iat: from then on without consent */
     uint8_t signal_dbm;       /* weakest signal accepted, as -dBm */
     uint8_t lift_block;       /* 1: lift the device's block of this release */
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list extensions;
 };
 
 struct moult_assignment {
@@ -115,8 +113,7 @@ struct moult_assignment {
     struct moult_source sources[MOULT_ASSIGNMENT_SOURCES_MAX];
     struct moult_policy policy; /* all zero when absent */
     uint64_t newest_sequence;   /* highest the server holds for the class; 0 when absent */
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list extensions;
     uint8_t kid[MOULT_KID_SIZE]; /* who signed; set by moult_assignment_verify() */
 };
 

@@ -45,22 +45,35 @@ enum moult_cbor_place {
     MOULT_CBOR_ENVELOPE,       /* tag 98 as the very first byte */
 };
 
+/* Encoded items (of a map: entries) one behind the other, without the head of their
+ * container. */
+struct moult_cbor_list {
+    struct moult_bytes encoded;
+    uint8_t count;
+};
+
 /* Whether `input` is exactly one item of the profile, all the way down (byte strings are
  * not looked into). Bounded by the input: each byte is looked at once.
  *
+ * where  may be NULL; on failure the byte at which it went wrong.
+ *
  * MOULT_OK; MOULT_E_FORMAT: not of the profile, or it ends early; MOULT_E_RANGE: a good
  * item, but bytes follow it. */
-MOULT_MUST_CHECK enum moult_status moult_cbor_check(struct moult_bytes input,
-                                                    enum moult_cbor_place place);
+MOULT_MUST_CHECK enum moult_status
+moult_cbor_check(struct moult_bytes input, enum moult_cbor_place place, size_t *where);
 
+/* The status only worsens, in this order:
+ * MOULT_OK
+ * MOULT_E_RANGE        an item had another type, size or value than asked for, or was
+ * missing; it was skipped and reading went on MOULT_E_UNSUPPORTED  a map had an unknown key
+ * below 64 (fields.h); reading went on MOULT_E_FORMAT       not of the profile; nothing
+ * more is read */
 struct moult_cbor_reader {
-    const uint8_t *at;  /* next byte; borrowed until the values read are no longer used */
-    const uint8_t *end; /* behind the last byte */
-    enum moult_status
-        status; /* MOULT_OK;
-                 * MOULT_E_RANGE: an item had another type, size or value than asked
-                 * for; it was skipped and reading went on;
-                 * MOULT_E_FORMAT: not of the profile; nothing more is read. */
+    const uint8_t *start;
+    const uint8_t *at;    /* next byte; borrowed until the values read are no longer used */
+    const uint8_t *end;   /* behind the last byte */
+    const uint8_t *fault; /* what worsened the status last; NULL while it is OK */
+    enum moult_status status;
 };
 
 void moult_cbor_reader_init(struct moult_cbor_reader *reader, struct moult_bytes input);
@@ -90,9 +103,12 @@ int moult_cbor_read_alg(struct moult_cbor_reader *reader);
  * profile after moult_cbor_check(); always safe in memory. */
 struct moult_bytes moult_cbor_read_any(struct moult_cbor_reader *reader);
 
-/* Says that a value read earlier was wrong: the status becomes MOULT_E_RANGE if it was OK.
- * */
-void moult_cbor_reject(struct moult_cbor_reader *reader);
+/* Worsens the status for an item that starts at `at`. */
+void moult_cbor_reject(struct moult_cbor_reader *reader, enum moult_status status,
+                       const uint8_t *at);
+
+/* Offset of the fault in the input; 0 while the status is OK. */
+size_t moult_cbor_fault(const struct moult_cbor_reader *reader);
 
 struct moult_cbor_writer {
     uint8_t *data;   /* borrowed until the end */
@@ -107,6 +123,8 @@ void moult_cbor_writer_init(struct moult_cbor_writer *writer, uint8_t *data,
 void moult_cbor_write_u64(struct moult_cbor_writer *writer, uint64_t value);
 void moult_cbor_write_bytes(struct moult_cbor_writer *writer, const uint8_t *data,
                             size_t size);
+/* The head of a byte string whose bytes the caller writes next. */
+void moult_cbor_write_bytes_head(struct moult_cbor_writer *writer, size_t size);
 void moult_cbor_write_text(struct moult_cbor_writer *writer, struct moult_bytes text);
 void moult_cbor_write_array(struct moult_cbor_writer *writer, uint32_t count);
 void moult_cbor_write_map(struct moult_cbor_writer *writer, uint32_t count);

@@ -11,31 +11,19 @@
 
 #include "formats/bytes.h"
 #include "formats/cbor.h"
-#include "formats/codes.h"
 #include "formats/crypto.h"
 #include "formats/reader.h" /* struct moult_finding */
+#include "formats/statement.h"
 
 #define MOULT_COSE_SIGNATURES_MAX 6u
 #define MOULT_COSE_PROTECTED_SIZE 13u /* a2 01 28 04 48 <kid> */
 #define MOULT_COSE_SIGNATURE_SIZE 82u /* bytes of one signature in the envelope */
 #define MOULT_COSE_OVERHEAD_MAX 9u    /* tag, shape, payload head of 3, signature count */
 
-/* Limits of a whole envelope, bytes: a device has one buffer of each size. */
-#define MOULT_STATEMENT_SIZE_MAX 1024u /* release, assignment, endpoint list */
-#define MOULT_KEYSET_SIZE_MAX 2048u
-
-/* Statement types, as in field 1 of every payload. */
-enum moult_statement {
-    MOULT_STATEMENT_KEYSET = 0,
-    MOULT_STATEMENT_RELEASE = 1,
-    MOULT_STATEMENT_ASSIGNMENT = 2,
-    MOULT_STATEMENT_CHECKPOINT = 3, /* audit; host only, devices refuse it */
-    MOULT_STATEMENT_ENDPOINTS = 4,
-};
-
 struct moult_cose_signature {
     uint8_t kid[MOULT_KID_SIZE];
     uint8_t bytes[MOULT_SIGNATURE_SIZE]; /* r || s */
+    int8_t alg;                          /* MOULT_CBOR_ESP256; 0 means the same */
 };
 
 struct moult_cose {
@@ -44,9 +32,6 @@ struct moult_cose {
     uint8_t count;              /* 1..MOULT_COSE_SIGNATURES_MAX */
     enum moult_statement kind;  /* what the caller said it is; not yet proven */
 };
-
-/* Limit of the whole envelope, bytes. */
-size_t moult_statement_size_max(enum moult_statement kind);
 
 /* Envelope and profile check. Knows nothing of keys and reads no field.
  *
@@ -82,7 +67,7 @@ moult_cose_tbs_digest(const struct moult_crypto *crypto, const uint8_t kid[MOULT
 bool moult_cose_signed_by(const struct moult_crypto *crypto, const struct moult_cose *cose,
                           unsigned index, const uint8_t public_key[MOULT_PUBKEY_SIZE]);
 
-/* Composes an envelope from a payload and signatures in any order; alg -9 is written.
+/* Composes an envelope from a payload and signatures in any order.
  *
  * signatures  sorted in place by kid.
  * out         an initialised writer; the envelope is appended.

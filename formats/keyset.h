@@ -32,6 +32,12 @@ struct moult_keyset_role {
     uint8_t index[MOULT_KEYSET_KEYS_MAX]; /* into keys, strictly ascending */
 };
 
+struct moult_keyset_roles {
+    uint32_t present;
+    struct moult_keyset_role of[MOULT_ROLE_COUNT]; /* by enum moult_role */
+    struct moult_cbor_list extensions;
+};
+
 struct moult_keyset_floor {
     const uint8_t *class_id; /* 16 bytes */
     uint64_t sequence;       /* lowest release sequence the class may install */
@@ -45,13 +51,11 @@ struct moult_keyset {
     uint8_t key_count;
     const uint8_t *keys[MOULT_KEYSET_KEYS_MAX]; /* X || Y */
     uint8_t kids[MOULT_KEYSET_KEYS_MAX][MOULT_KID_SIZE];
-    struct moult_keyset_role roles[MOULT_ROLE_COUNT];
-    uint64_t not_after;            /* unix s, advisory; 0 when absent (present bit 7) */
-    uint8_t floor_count;           /* 0..16 */
-    struct moult_bytes floors;     /* encoded, see moult_keyset_floor_next(); saves 384 B */
-    struct moult_bytes extensions; /* entries with keys >= 64, encoded */
-    struct moult_bytes role_extensions;
-    uint8_t extension_count, role_extension_count;
+    struct moult_keyset_roles roles;
+    uint64_t not_after; /* unix s, advisory; 0 when absent (present bit 7) */
+    struct moult_cbor_list
+        floors; /* see moult_keyset_floor_next(); decoded it would be 400 B */
+    struct moult_cbor_list extensions;
 };
 
 /* Reads a payload and checks its rules, signatures aside: TYPE, FORMAT, UNKNOWN, FIELD, and
@@ -93,11 +97,20 @@ moult_keyset_verify_next(const struct moult_crypto *crypto, struct moult_bytes e
                          const struct moult_keyset *current, struct moult_keyset *out,
                          struct moult_finding *finding);
 
-/* Whether at least the role's threshold of its distinct keys signed. Signatures by other
- * kids are ignored. *first_kid (may be NULL) borrows the lowest kid that counted. */
-bool moult_keyset_threshold_met(const struct moult_crypto *crypto,
-                                const struct moult_keyset *keyset, enum moult_role role,
-                                const struct moult_cose *cose, const uint8_t **first_kid);
+/* How many distinct keys of the role signed. Signatures by other kids are ignored.
+ *
+ * first_kid  may be NULL; borrows the lowest kid that counted, untouched when none did. */
+unsigned moult_keyset_count_signatures(const struct moult_crypto *crypto,
+                                       const struct moult_keyset *keyset,
+                                       enum moult_role role, const struct moult_cose *cose,
+                                       const uint8_t **first_kid);
+
+/* Whether `counted` reaches the role's threshold.
+ * MOULT_OK; MOULT_E_SIGNATURE with `detail`, expected and found being counts. */
+MOULT_MUST_CHECK enum moult_status moult_keyset_judge(const struct moult_keyset *keyset,
+                                                      enum moult_role role,
+                                                      unsigned counted, uint16_t detail,
+                                                      struct moult_finding *finding);
 
 /* The public key of `kid` if it holds `role`, else NULL. */
 const uint8_t *moult_keyset_key(const struct moult_keyset *keyset, enum moult_role role,
@@ -108,11 +121,14 @@ const uint8_t *moult_keyset_key(const struct moult_keyset *keyset, enum moult_ro
 bool moult_keyset_knows_signer(const struct moult_keyset *keyset, enum moult_role role,
                                const struct moult_cose *cose);
 
-/* Walks the floors: start with *rest = keyset->floors, call until false. */
-bool moult_keyset_floor_next(struct moult_bytes *rest, struct moult_keyset_floor *floor);
+/* Takes the next floor out of a list: start with a copy of keyset->floors. False at the
+ * end. */
+bool moult_keyset_floor_next(struct moult_cbor_list *rest,
+                             struct moult_keyset_floor *floor);
 /* The floor of a class. False when there is none. */
 bool moult_keyset_floor_of(const struct moult_keyset *keyset, const uint8_t class_id[16],
                            struct moult_keyset_floor *floor);
+/* Appends a floor to an encoded list; the caller counts. */
 void moult_keyset_floor_write(struct moult_cbor_writer *writer,
                               const struct moult_keyset_floor *floor);
 

@@ -84,8 +84,8 @@ struct moult_facts {
  * counts. writer->status says whether it fitted. */
 void moult_attribute_write(struct moult_cbor_writer *writer, struct moult_bytes name,
                            struct moult_bytes value);
-/* Takes the next attribute out of a list that was read from a message: start with a copy. False at
- * the end. */
+/* Takes the next attribute out of a list that was read from a message: start with a copy.
+ * False at the end. */
 bool moult_attribute_next(struct moult_cbor_list *rest, struct moult_bytes *name,
                           struct moult_bytes *value);
 

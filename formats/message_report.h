@@ -21,7 +21,7 @@
 #define MOULT_REPLY_SIZE_MAX 1536u   /* bytes of the answer */
 #define MOULT_REPORTS_MAX 8u         /* in one message */
 #define MOULT_REPORT_TEXT_MAX 120u   /* characters */
-#define MOULT_REPORT_SIZE_MAX 288u   /* bytes of one encoded report: 277, rounded up */
+#define MOULT_REPORT_SIZE_MAX 244u   /* bytes of one without extensions */
 
 /* What happened (key 4). On the wire: never renumber. */
 enum moult_report_kind {
@@ -74,14 +74,7 @@ struct moult_report {
     struct moult_bytes text;
     uint32_t uptime_s;
     const uint8_t *crash; /* 32 bytes, crash signature */
-    struct moult_bytes extensions;
-    uint8_t extension_count;
-};
-
-/* Encoded reports, one behind the other, without the array's head. */
-struct moult_report_list {
-    struct moult_bytes encoded;
-    uint8_t count; /* 0..MOULT_REPORTS_MAX */
+    struct moult_cbor_list extensions;
 };
 
 /* Writes one report; writer->status says whether it fitted. */
@@ -95,18 +88,18 @@ MOULT_MUST_CHECK enum moult_status moult_report_read(struct moult_bytes encoded,
                                                      struct moult_report *out,
                                                      struct moult_finding *finding);
 
-/* Takes the next report out of a list that was read from a message (and thereby checked).
- * False at the end. */
-bool moult_report_next(struct moult_report_list *list, struct moult_report *out);
+/* Takes the next report out of a list that was read from a message (and thereby checked):
+ * start with a copy. False at the end. */
+bool moult_report_next(struct moult_cbor_list *list, struct moult_report *out);
 
 /* POST report: {1: 1, 2: [reports]}. count must be 1..MOULT_REPORTS_MAX. */
 void moult_report_batch_write(struct moult_cbor_writer *writer,
-                              const struct moult_report_list *list);
+                              const struct moult_cbor_list *list);
 /* MOULT_OK; MOULT_E_FORMAT or MOULT_E_UNSUPPORTED (message format), MOULT_E_RANGE (over
  * MOULT_REQUEST_SIZE_MAX): out undefined, finding CBOR_PROFILE with the byte (may be NULL).
  * */
 MOULT_MUST_CHECK enum moult_status moult_report_batch_read(struct moult_bytes message,
-                                                           struct moult_report_list *out,
+                                                           struct moult_cbor_list *out,
                                                            struct moult_finding *finding);
 
 /* Deployments whose reports no longer matter to the server. */

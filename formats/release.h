@@ -60,8 +60,7 @@ struct moult_component {
     struct moult_bytes label; /* text; empty when absent */
     uint8_t dependency_count;
     struct moult_dependency dependencies[MOULT_RELEASE_DEPENDENCIES_MAX];
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list extensions;
 };
 
 struct moult_release {
@@ -77,8 +76,7 @@ struct moult_release {
     const uint8_t *sbom, *provenance, *notes; /* SHA-256, or NULL */
     uint32_t flags;
     uint64_t rollback_floor; /* key 15; equals `sequence` when absent */
-    struct moult_bytes extensions;
-    uint8_t extension_count;
+    struct moult_cbor_list extensions;
 };
 
 /* Reads a payload: TYPE, FORMAT, UNKNOWN, FIELD. Unsigned input: for tools and for writers

@@ -1,0 +1,475 @@
+/* cbor.c - see cbor.h. */
+#include "formats/cbor.h"
+#include <assert.h>
+#include <string.h>
+
+enum { TAG_COSE_SIGN = 98, KEYSET_KEYS_ENTRY = 5, KEYSET_KEYS_DEPTH = 3 };
+enum { SIMPLE_FALSE = 20, SIMPLE_TRUE = 21, SIMPLE_NULL = 22 };
+
+struct head {
+    uint8_t type;   /* enum moult_cbor_type */
+    uint64_t value; /* number, size, count, tag, or simple value */
+};
+
+static size_t left(const struct moult_cbor_reader *reader)
+{
+    return (size_t)(reader->end - reader->at);
+}
+
+/* Bytes of the argument behind the first byte; -1 for additional information 28..31. */
+static int argument_size(uint8_t info)
+{
+    if (info < 24) { return 0; }
+    return info <= 27 ? 1 << (info - 24) : -1;
+}
+
+/* Smallest value that needs an argument of `size` bytes. */
+static uint64_t argument_min(int size)
+{
+    if (size == 1) { return 24; }
+    return size == 0 ? 0 : (uint64_t)1 << (size * 4);
+}
+
+/* Whether a head stands for something the profile has and the input can hold. */
+static bool is_plausible(const struct head *head, size_t rest)
+{
+    switch (head->type) {
+    case MOULT_CBOR_BYTES:
+    case MOULT_CBOR_TEXT:
+    case MOULT_CBOR_ARRAY:
+        return head->value <= rest;
+    case MOULT_CBOR_MAP:
+        return head->value <= rest / 2;
+    case MOULT_CBOR_SIMPLE:
+        return head->value >= SIMPLE_FALSE && head->value <= SIMPLE_NULL;
+    default:
+        return true;
+    }
+}
+
+/* Reads a head in its shortest form and nothing else. False leaves the reader where it was.
+ */
+static bool read_head(struct moult_cbor_reader *reader, struct head *head)
+{
+    if (left(reader) == 0) { return false; }
+    uint8_t first = *reader->at;
+    int size = argument_size(first & 31);
+    if (size < 0 || left(reader) - 1 < (size_t)size) { return false; }
+    head->type = first >> 5;
+    if (head->type == MOULT_CBOR_SIMPLE && size > 0) { return false; } /* floats */
+    uint64_t value = size == 0 ? first & 31 : 0;
+    for (int i = 1; i <= size; i++) {
+        value = value << 8 | reader->at[i];
+    }
+    head->value = value;
+    if (value < argument_min(size)) { return false; }
+    if (!is_plausible(head, left(reader) - 1 - (size_t)size)) { return false; }
+    reader->at += 1 + size;
+    return true;
+}
+
+static bool is_printable(const uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < 0x20 || text[i] > 0x7e) { return false; }
+    }
+    return true;
+}
+
+/* Skips the contents of a string. */
+static bool skip_string(struct moult_cbor_reader *reader, const struct head *head)
+{
+    bool good = head->type == MOULT_CBOR_BYTES || is_printable(reader->at, head->value);
+    if (good) { reader->at += head->value; }
+    return good;
+}
+
+/* --- the profile, all the way down --- */
+
+struct level {
+    uint64_t left;      /* items, or entries of a map, still to come */
+    uint64_t key;       /* of the current entry */
+    uint8_t extensions; /* keys >= 64 seen in this map */
+    bool is_map;
+    bool has_key;      /* `key` is set */
+    bool wants_value;  /* a key was read, its value comes next */
+    bool is_extension; /* inside the value of a key >= 64 */
+    bool is_first;     /* nothing of this container was read yet */
+};
+
+struct walk {
+    struct moult_cbor_reader reader;
+    enum moult_cbor_place place;
+    unsigned depth;
+    struct level levels[MOULT_CBOR_DEPTH_MAX];
+};
+
+static bool in_extension(const struct walk *walk)
+{
+    if (walk->depth == 0) { return false; }
+    const struct level *level = &walk->levels[walk->depth - 1];
+    return level->is_extension ||
+           (level->is_map && level->has_key && level->key >= MOULT_CBOR_EXTENSION_KEY);
+}
+
+/* The first item of a key's array in entry 5 of a keyset: { 5: [ [ -9, ... ], ... ] }. */
+static bool may_be_alg(const struct walk *walk)
+{
+    return walk->place == MOULT_CBOR_KEYSET_PAYLOAD && walk->depth == KEYSET_KEYS_DEPTH &&
+           walk->levels[0].is_map && walk->levels[0].key == KEYSET_KEYS_ENTRY &&
+           !walk->levels[1].is_map && !walk->levels[2].is_map && walk->levels[2].is_first;
+}
+
+static bool is_alg(const struct head *head)
+{
+    return head->value == -1 - MOULT_CBOR_ESP256 || head->value == -1 - MOULT_CBOR_ES256;
+}
+
+static bool walk_key(struct walk *walk, struct level *level)
+{
+    struct head head;
+    if (!read_head(&walk->reader, &head)) { return false; }
+    if (head.type != MOULT_CBOR_UINT || head.value > UINT32_MAX) { return false; }
+    if (level->has_key && head.value <= level->key) { return false; }
+    if (head.value >= MOULT_CBOR_EXTENSION_KEY) { level->extensions++; }
+    if (level->extensions > MOULT_CBOR_EXTENSIONS_MAX) { return false; }
+    level->key = head.value;
+    level->has_key = true;
+    level->wants_value = true;
+    return true;
+}
+
+static bool walk_into(struct walk *walk, const struct head *head)
+{
+    bool is_map = head->type == MOULT_CBOR_MAP;
+    if (walk->depth == MOULT_CBOR_DEPTH_MAX) { return false; }
+    if (is_map && head->value > MOULT_CBOR_ENTRIES_MAX) { return false; }
+    bool extension = in_extension(walk);
+    walk->levels[walk->depth++] = (struct level){
+        .left = head->value,
+        .is_map = is_map,
+        .is_extension = extension,
+        .is_first = true,
+    };
+    return true;
+}
+
+/* One item that is not a map key; of a container only its head. */
+static bool walk_item(struct walk *walk)
+{
+    struct head head;
+    if (!read_head(&walk->reader, &head)) { return false; }
+    switch (head.type) {
+    case MOULT_CBOR_UINT:
+        return true;
+    case MOULT_CBOR_NEGATIVE:
+        return may_be_alg(walk) && is_alg(&head);
+    case MOULT_CBOR_BYTES:
+    case MOULT_CBOR_TEXT:
+        return skip_string(&walk->reader, &head);
+    case MOULT_CBOR_ARRAY:
+    case MOULT_CBOR_MAP:
+        return walk_into(walk, &head);
+    case MOULT_CBOR_SIMPLE:
+        return in_extension(walk);
+    default:
+        return false; /* a tag */
+    }
+}
+
+/* One key, or one item. */
+static bool walk_step(struct walk *walk)
+{
+    struct level *level = walk->depth ? &walk->levels[walk->depth - 1] : NULL;
+    if (level && level->is_map && !level->wants_value) { return walk_key(walk, level); }
+    bool good = walk_item(walk);
+    if (level) {
+        level->left--;
+        level->wants_value = false;
+        level->is_first = false;
+    }
+    return good;
+}
+
+static void walk_out(struct walk *walk)
+{
+    while (walk->depth > 0 && walk->levels[walk->depth - 1].left == 0) {
+        walk->depth--;
+    }
+}
+
+static bool walk_all(struct walk *walk)
+{
+    do {
+        const uint8_t *start = walk->reader.at;
+        if (!walk_step(walk)) {
+            walk->reader.at = start;
+            return false;
+        }
+        walk_out(walk);
+    } while (walk->depth > 0);
+    return true;
+}
+
+enum moult_status moult_cbor_check(struct moult_bytes input, enum moult_cbor_place place,
+                                   size_t *where)
+{
+    struct walk walk = {.place = place};
+    moult_cbor_reader_init(&walk.reader, input);
+    struct head tag;
+    bool good = true;
+    if (place == MOULT_CBOR_ENVELOPE && moult_cbor_peek(&walk.reader) == MOULT_CBOR_TAG) {
+        good = read_head(&walk.reader, &tag) && tag.value == TAG_COSE_SIGN;
+        if (!good) { walk.reader.at = walk.reader.start; }
+    }
+    good = good && walk_all(&walk);
+    if (where) { *where = (size_t)(walk.reader.at - walk.reader.start); }
+    if (!good) { return MOULT_E_FORMAT; }
+    return left(&walk.reader) == 0 ? MOULT_OK : MOULT_E_RANGE;
+}
+
+/* --- reader --- */
+
+void moult_cbor_reader_init(struct moult_cbor_reader *reader, struct moult_bytes input)
+{
+    static const uint8_t nothing;
+    const uint8_t *start = input.data ? input.data : &nothing;
+    *reader = (struct moult_cbor_reader){
+        .start = start,
+        .at = start,
+        .end = start + (input.data ? input.size : 0),
+        .status = MOULT_OK,
+    };
+}
+
+static int severity(enum moult_status status)
+{
+    switch (status) {
+    case MOULT_OK:
+        return 0;
+    case MOULT_E_RANGE:
+        return 1;
+    case MOULT_E_UNSUPPORTED:
+        return 2;
+    default:
+        return 3;
+    }
+}
+
+void moult_cbor_reject(struct moult_cbor_reader *reader, enum moult_status status,
+                       const uint8_t *at)
+{
+    if (severity(status) <= severity(reader->status)) { return; }
+    reader->status = status;
+    reader->fault = at;
+}
+
+size_t moult_cbor_fault(const struct moult_cbor_reader *reader)
+{
+    return reader->fault ? (size_t)(reader->fault - reader->start) : 0;
+}
+
+enum moult_cbor_type moult_cbor_peek(const struct moult_cbor_reader *reader)
+{
+    if (left(reader) == 0 || reader->status == MOULT_E_FORMAT) { return MOULT_CBOR_END; }
+    return (enum moult_cbor_type)(*reader->at >> 5);
+}
+
+/* Heads of unread items are counted, not stacked; each has at least one byte. */
+struct moult_bytes moult_cbor_read_any(struct moult_cbor_reader *reader)
+{
+    const uint8_t *start = reader->at;
+    if (reader->status == MOULT_E_FORMAT) { return (struct moult_bytes){0}; }
+    uint64_t pending = 1;
+    while (pending > 0) {
+        struct head head;
+        bool good = pending <= left(reader) && read_head(reader, &head);
+        if (good && (head.type == MOULT_CBOR_BYTES || head.type == MOULT_CBOR_TEXT)) {
+            good = skip_string(reader, &head);
+        }
+        if (!good) {
+            moult_cbor_reject(reader, MOULT_E_FORMAT, reader->at);
+            return (struct moult_bytes){0};
+        }
+        pending--;
+        if (head.type == MOULT_CBOR_ARRAY) { pending += head.value; }
+        if (head.type == MOULT_CBOR_MAP) { pending += 2 * head.value; }
+        if (head.type == MOULT_CBOR_TAG) { pending++; }
+    }
+    return (struct moult_bytes){start, (size_t)(reader->at - start)};
+}
+
+/* Skips the item at `start` and says it was not what was asked for. */
+static void refuse(struct moult_cbor_reader *reader, const uint8_t *start)
+{
+    reader->at = start;
+    (void)moult_cbor_read_any(reader); /* its failure is in the status */
+    moult_cbor_reject(reader, MOULT_E_RANGE, start);
+}
+
+/* The head of the next item, if it has this type and its value is in the range. */
+static bool take(struct moult_cbor_reader *reader, struct head *want, uint64_t min,
+                 uint64_t max)
+{
+    const uint8_t *start = reader->at;
+    if (reader->status == MOULT_E_FORMAT) { return false; }
+    struct head head;
+    if (!read_head(reader, &head)) {
+        moult_cbor_reject(reader, MOULT_E_FORMAT, start);
+        return false;
+    }
+    if (head.type != want->type || head.value < min || head.value > max) {
+        refuse(reader, start);
+        return false;
+    }
+    *want = head;
+    return true;
+}
+
+uint64_t moult_cbor_read_u64(struct moult_cbor_reader *reader, uint64_t min, uint64_t max)
+{
+    struct head head = {.type = MOULT_CBOR_UINT};
+    return take(reader, &head, min, max) ? head.value : 0;
+}
+
+static struct moult_bytes read_string(struct moult_cbor_reader *reader, uint8_t type,
+                                      size_t min, size_t max)
+{
+    const uint8_t *start = reader->at;
+    struct head head = {.type = type};
+    if (!take(reader, &head, min, max)) { return (struct moult_bytes){0}; }
+    const uint8_t *data = reader->at;
+    if (!skip_string(reader, &head)) {
+        moult_cbor_reject(reader, MOULT_E_FORMAT, start);
+        return (struct moult_bytes){0};
+    }
+    return (struct moult_bytes){data, (size_t)head.value};
+}
+
+struct moult_bytes moult_cbor_read_bytes(struct moult_cbor_reader *reader, size_t min,
+                                         size_t max)
+{
+    return read_string(reader, MOULT_CBOR_BYTES, min, max);
+}
+
+struct moult_bytes moult_cbor_read_text(struct moult_cbor_reader *reader, size_t min,
+                                        size_t max)
+{
+    return read_string(reader, MOULT_CBOR_TEXT, min, max);
+}
+
+const uint8_t *moult_cbor_read_fixed(struct moult_cbor_reader *reader, size_t size)
+{
+    return read_string(reader, MOULT_CBOR_BYTES, size, size).data;
+}
+
+uint32_t moult_cbor_read_array(struct moult_cbor_reader *reader, uint32_t min, uint32_t max)
+{
+    struct head head = {.type = MOULT_CBOR_ARRAY};
+    return take(reader, &head, min, max) ? (uint32_t)head.value : 0;
+}
+
+uint32_t moult_cbor_read_map(struct moult_cbor_reader *reader, uint32_t min, uint32_t max)
+{
+    struct head head = {.type = MOULT_CBOR_MAP};
+    return take(reader, &head, min, max) ? (uint32_t)head.value : 0;
+}
+
+int moult_cbor_read_alg(struct moult_cbor_reader *reader)
+{
+    const uint8_t *start = reader->at;
+    struct head head = {.type = MOULT_CBOR_NEGATIVE};
+    if (!take(reader, &head, 0, UINT64_MAX)) { return 0; }
+    if (is_alg(&head)) { return -1 - (int)head.value; }
+    refuse(reader, start);
+    return 0;
+}
+
+/* --- writer --- */
+
+void moult_cbor_writer_init(struct moult_cbor_writer *writer, uint8_t *data,
+                            size_t capacity)
+{
+    assert(data || capacity == 0);
+    *writer = (struct moult_cbor_writer){data, capacity, 0, MOULT_OK};
+}
+
+static void put(struct moult_cbor_writer *writer, const uint8_t *data, size_t size)
+{
+    if (writer->status == MOULT_OK && size > writer->capacity - writer->size) {
+        writer->status = MOULT_E_SPACE;
+    }
+    if (writer->status != MOULT_OK || size == 0) { return; }
+    assert(data);
+    memcpy(writer->data + writer->size, data, size);
+    writer->size += size;
+}
+
+static void put_head(struct moult_cbor_writer *writer, enum moult_cbor_type type,
+                     uint64_t value)
+{
+    int size = 8;
+    while (size > 0 && value < argument_min(size)) {
+        size /= 2;
+    }
+    uint8_t bytes[9];
+    uint8_t info = 0;
+    while (size > 0 && argument_size((uint8_t)(24 + info)) != size) {
+        info++;
+    }
+    bytes[0] = (uint8_t)(type << 5 | (size == 0 ? (uint8_t)value : 24 + info));
+    for (int i = size; i > 0; i--) {
+        bytes[i] = (uint8_t)value;
+        value >>= 8;
+    }
+    put(writer, bytes, (size_t)size + 1);
+}
+
+void moult_cbor_write_u64(struct moult_cbor_writer *writer, uint64_t value)
+{
+    put_head(writer, MOULT_CBOR_UINT, value);
+}
+
+void moult_cbor_write_bytes(struct moult_cbor_writer *writer, const uint8_t *data,
+                            size_t size)
+{
+    put_head(writer, MOULT_CBOR_BYTES, size);
+    put(writer, data, size);
+}
+
+void moult_cbor_write_bytes_head(struct moult_cbor_writer *writer, size_t size)
+{
+    put_head(writer, MOULT_CBOR_BYTES, size);
+}
+
+void moult_cbor_write_text(struct moult_cbor_writer *writer, struct moult_bytes text)
+{
+    put_head(writer, MOULT_CBOR_TEXT, text.size);
+    put(writer, text.data, text.size);
+}
+
+void moult_cbor_write_array(struct moult_cbor_writer *writer, uint32_t count)
+{
+    put_head(writer, MOULT_CBOR_ARRAY, count);
+}
+
+void moult_cbor_write_map(struct moult_cbor_writer *writer, uint32_t count)
+{
+    put_head(writer, MOULT_CBOR_MAP, count);
+}
+
+void moult_cbor_write_alg(struct moult_cbor_writer *writer, int alg)
+{
+    assert(alg == MOULT_CBOR_ESP256 || alg == MOULT_CBOR_ES256);
+    put_head(writer, MOULT_CBOR_NEGATIVE, (uint64_t)(-1 - alg));
+}
+
+void moult_cbor_write_raw(struct moult_cbor_writer *writer, struct moult_bytes encoded)
+{
+    put(writer, encoded.data, encoded.size);
+}
+
+struct moult_bytes moult_cbor_written(const struct moult_cbor_writer *writer)
+{
+    return (struct moult_bytes){writer->data, writer->size};
+}

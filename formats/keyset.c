@@ -1,0 +1,384 @@
+/* keyset.c - see keyset.h. */
+#include "formats/keyset.h"
+#include <stddef.h>
+#include <string.h>
+#include "formats/statement_read.h"
+
+enum { KEY_NOT_AFTER = 7, KEY_FLOORS = 8, ID_SIZE = 16 };
+
+/* --- the map --- */
+
+/* 5: [ [ -9, X || Y ], ... ] */
+static void read_keys(struct moult_cbor_reader *reader, void *record)
+{
+    struct moult_keyset *keyset = record;
+    uint32_t count =
+        moult_cbor_read_array(reader, MOULT_KEYSET_KEYS_MIN, MOULT_KEYSET_KEYS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *start = reader->at;
+        if (moult_cbor_read_array(reader, 2, 2) != 2) { return; }
+        if (moult_cbor_read_alg(reader) != MOULT_CBOR_ESP256) {
+            moult_cbor_reject(reader, MOULT_E_RANGE, start);
+        }
+        keyset->keys[i] = moult_cbor_read_fixed(reader, MOULT_PUBKEY_SIZE);
+    }
+    keyset->key_count = (uint8_t)count;
+}
+
+static void write_keys(struct moult_cbor_writer *writer, const void *record)
+{
+    const struct moult_keyset *keyset = record;
+    moult_cbor_write_array(writer, keyset->key_count);
+    for (unsigned i = 0; i < keyset->key_count; i++) {
+        moult_cbor_write_array(writer, 2);
+        moult_cbor_write_alg(writer, MOULT_CBOR_ESP256);
+        moult_cbor_write_bytes(writer, keyset->keys[i], MOULT_PUBKEY_SIZE);
+    }
+}
+
+/* [ threshold, [ indices ] ] */
+static void read_role(struct moult_cbor_reader *reader, struct moult_keyset_role *role)
+{
+    if (moult_cbor_read_array(reader, 2, 2) != 2) { return; }
+    role->threshold = (uint8_t)moult_cbor_read_u64(reader, 1, MOULT_KEYSET_THRESHOLD_MAX);
+    role->count = (uint8_t)moult_cbor_read_array(reader, 1, MOULT_KEYSET_KEYS_MAX);
+    for (unsigned i = 0; i < role->count; i++) {
+        role->index[i] = (uint8_t)moult_cbor_read_u64(reader, 0, MOULT_KEYSET_KEYS_MAX - 1);
+    }
+}
+
+static void write_role(struct moult_cbor_writer *writer,
+                       const struct moult_keyset_role *role)
+{
+    moult_cbor_write_array(writer, 2);
+    moult_cbor_write_u64(writer, role->threshold);
+    moult_cbor_write_array(writer, role->count);
+    for (unsigned i = 0; i < role->count; i++) {
+        moult_cbor_write_u64(writer, role->index[i]);
+    }
+}
+
+#define ROLE_FUNCTIONS(name, role)                                                         \
+    static void read_##name(struct moult_cbor_reader *reader, void *record)                \
+    {                                                                                      \
+        read_role(reader, &((struct moult_keyset_roles *)record)->of[role]);               \
+    }                                                                                      \
+    static void write_##name(struct moult_cbor_writer *writer, const void *record)         \
+    {                                                                                      \
+        write_role(writer, &((const struct moult_keyset_roles *)record)->of[role]);        \
+    }                                                                                      \
+    static const struct moult_field_custom name##_role = {read_##name, write_##name};
+ROLE_FUNCTIONS(root, MOULT_ROLE_ROOT)
+ROLE_FUNCTIONS(release, MOULT_ROLE_RELEASE)
+ROLE_FUNCTIONS(assign, MOULT_ROLE_ASSIGN)
+
+static const struct moult_field role_fields[] = {
+    {.key = MOULT_ROLE_ROOT, .kind = MOULT_KIND_CUSTOM, .custom = &root_role},
+    {.key = MOULT_ROLE_RELEASE, .kind = MOULT_KIND_CUSTOM, .custom = &release_role},
+    {.key = MOULT_ROLE_ASSIGN, .kind = MOULT_KIND_CUSTOM, .custom = &assign_role},
+};
+static const struct moult_map role_map = {
+    .fields = role_fields,
+    .count = MOULT_FIELD_COUNT_OF(role_fields),
+    .size = sizeof(struct moult_keyset_roles),
+    .extensions = offsetof(struct moult_keyset_roles, extensions),
+    .required = 1u << MOULT_ROLE_ROOT | 1u << MOULT_ROLE_RELEASE | 1u << MOULT_ROLE_ASSIGN,
+};
+
+static void read_roles(struct moult_cbor_reader *reader, void *record)
+{
+    moult_map_read(reader, &role_map, &((struct moult_keyset *)record)->roles);
+}
+
+static void write_roles(struct moult_cbor_writer *writer, const void *record)
+{
+    moult_map_write(writer, &role_map, &((const struct moult_keyset *)record)->roles);
+}
+
+/* [ class, sequence, introduced ] */
+static void read_floor(struct moult_cbor_reader *reader, struct moult_keyset_floor *floor)
+{
+    *floor = (struct moult_keyset_floor){0};
+    if (moult_cbor_read_array(reader, 3, 3) != 3) { return; }
+    floor->class_id = moult_cbor_read_fixed(reader, ID_SIZE);
+    floor->sequence = moult_cbor_read_u64(reader, 0, UINT64_MAX);
+    floor->introduced = (uint32_t)moult_cbor_read_u64(reader, 0, UINT32_MAX);
+}
+
+static void read_floors(struct moult_cbor_reader *reader, void *record)
+{
+    struct moult_keyset *keyset = record;
+    uint32_t count = moult_cbor_read_array(reader, 1, MOULT_KEYSET_FLOORS_MAX);
+    const uint8_t *start = reader->at;
+    for (uint32_t i = 0; i < count; i++) {
+        struct moult_keyset_floor floor;
+        read_floor(reader, &floor);
+    }
+    keyset->floors.encoded = (struct moult_bytes){start, (size_t)(reader->at - start)};
+    keyset->floors.count = (uint8_t)count;
+}
+
+static void write_floors(struct moult_cbor_writer *writer, const void *record)
+{
+    const struct moult_keyset *keyset = record;
+    moult_cbor_write_array(writer, keyset->floors.count);
+    moult_cbor_write_raw(writer, keyset->floors.encoded);
+}
+
+static const struct moult_field_custom keys_custom = {read_keys, write_keys};
+static const struct moult_field_custom roles_custom = {read_roles, write_roles};
+static const struct moult_field_custom floors_custom = {read_floors, write_floors};
+
+#define AT(name) offsetof(struct moult_keyset, name)
+static const struct moult_field fields[] = {
+    {1, MOULT_KIND_CONST, 0, MOULT_STATEMENT_KEYSET, 0, NULL},
+    {2, MOULT_KIND_CONST, 0, MOULT_STATEMENT_FORMAT, 0, NULL},
+    {3, MOULT_KIND_FIXED, AT(fleet_id), ID_SIZE, ID_SIZE, NULL},
+    {4, MOULT_KIND_U32, AT(version), 1, UINT32_MAX, NULL},
+    {5, MOULT_KIND_CUSTOM, 0, 0, 0, &keys_custom},
+    {6, MOULT_KIND_NESTED, 0, 0, 0, &roles_custom},
+    {KEY_NOT_AFTER, MOULT_KIND_U64, AT(not_after), 0, 0, NULL},
+    {KEY_FLOORS, MOULT_KIND_CUSTOM, 0, 0, 0, &floors_custom},
+};
+static const struct moult_map map = {
+    .fields = fields,
+    .count = MOULT_FIELD_COUNT_OF(fields),
+    .size = sizeof(struct moult_keyset),
+    .extensions = AT(extensions),
+    .required = 0x7e, /* 1..6 */
+};
+#undef AT
+
+void moult_keyset_write(struct moult_cbor_writer *writer, const struct moult_keyset *keyset)
+{
+    moult_record_write(writer, &map, keyset);
+}
+
+bool moult_keyset_floor_next(struct moult_cbor_list *rest, struct moult_keyset_floor *floor)
+{
+    if (rest->count == 0) { return false; }
+    struct moult_cbor_reader reader;
+    moult_cbor_reader_init(&reader, rest->encoded);
+    read_floor(&reader, floor);
+    rest->count--;
+    rest->encoded = (struct moult_bytes){reader.at, (size_t)(reader.end - reader.at)};
+    return reader.status == MOULT_OK;
+}
+
+bool moult_keyset_floor_of(const struct moult_keyset *keyset, const uint8_t class_id[16],
+                           struct moult_keyset_floor *floor)
+{
+    struct moult_cbor_list rest = keyset->floors;
+    while (moult_keyset_floor_next(&rest, floor)) {
+        if (memcmp(floor->class_id, class_id, ID_SIZE) == 0) { return true; }
+    }
+    return false;
+}
+
+void moult_keyset_floor_write(struct moult_cbor_writer *writer,
+                              const struct moult_keyset_floor *floor)
+{
+    moult_cbor_write_array(writer, 3);
+    moult_cbor_write_bytes(writer, floor->class_id, ID_SIZE);
+    moult_cbor_write_u64(writer, floor->sequence);
+    moult_cbor_write_u64(writer, floor->introduced);
+}
+
+/* --- rules between fields --- */
+
+/* Indices in range and strictly ascending, threshold reachable; marks the keys as used. */
+static bool is_sound_role(const struct moult_keyset *keyset,
+                          const struct moult_keyset_role *role, uint32_t *used)
+{
+    if (role->threshold > role->count) { return false; }
+    for (unsigned i = 0; i < role->count; i++) {
+        uint32_t bit = UINT32_C(1) << role->index[i];
+        if (role->index[i] >= keyset->key_count || *used & bit) { return false; }
+        if (i > 0 && role->index[i] <= role->index[i - 1]) { return false; }
+        *used |= bit;
+    }
+    return true;
+}
+
+static bool are_sound_roles(const struct moult_keyset *keyset)
+{
+    uint32_t used = 0;
+    for (unsigned i = 0; i < MOULT_ROLE_COUNT; i++) {
+        if (!is_sound_role(keyset, &keyset->roles.of[i], &used)) { return false; }
+    }
+    const struct moult_keyset_role *assign = &keyset->roles.of[MOULT_ROLE_ASSIGN];
+    return used == (UINT32_C(1) << keyset->key_count) - 1 &&
+           keyset->roles.of[MOULT_ROLE_ROOT].threshold <= MOULT_KEYSET_ROOT_THRESHOLD_MAX &&
+           assign->count <= MOULT_KEYSET_ASSIGN_KEYS_MAX && assign->threshold == 1;
+}
+
+/* Equal keys have equal kids, so this covers both. */
+static bool are_distinct_kids(const struct moult_keyset *keyset)
+{
+    for (unsigned i = 1; i < keyset->key_count; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            if (memcmp(keyset->kids[i], keyset->kids[j], MOULT_KID_SIZE) == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool are_sound_floors(const struct moult_keyset *keyset)
+{
+    struct moult_cbor_list rest = keyset->floors;
+    struct moult_keyset_floor floor;
+    const uint8_t *previous = NULL;
+    while (moult_keyset_floor_next(&rest, &floor)) {
+        if (floor.introduced > keyset->version) { return false; }
+        if (previous && memcmp(previous, floor.class_id, ID_SIZE) >= 0) { return false; }
+        previous = floor.class_id;
+    }
+    return true;
+}
+
+static enum moult_status check_rules(const struct moult_crypto *crypto,
+                                     struct moult_keyset *keyset,
+                                     struct moult_finding *finding)
+{
+    struct moult_finding bad = {.detail = MOULT_D_KEYSET_RULES};
+    if (!are_sound_roles(keyset) || !are_sound_floors(keyset)) {
+        return moult_found(finding, MOULT_E_FORMAT, bad);
+    }
+    for (unsigned i = 0; i < keyset->key_count; i++) {
+        enum moult_status st = moult_kid(crypto, keyset->keys[i], keyset->kids[i]);
+        if (st != MOULT_OK) { return moult_found(finding, st, bad); }
+    }
+    if (!are_distinct_kids(keyset)) { return moult_found(finding, MOULT_E_FORMAT, bad); }
+    return moult_found(finding, MOULT_OK, (struct moult_finding){0});
+}
+
+enum moult_status moult_keyset_parse(const struct moult_crypto *crypto,
+                                     struct moult_bytes payload, struct moult_keyset *out,
+                                     struct moult_finding *finding)
+{
+    enum moult_status st =
+        moult_statement_read(MOULT_STATEMENT_KEYSET, payload, &map, out, finding);
+    return st == MOULT_OK ? check_rules(crypto, out, finding) : st;
+}
+
+/* --- signatures --- */
+
+const uint8_t *moult_keyset_key(const struct moult_keyset *keyset, enum moult_role role,
+                                const uint8_t kid[MOULT_KID_SIZE])
+{
+    const struct moult_keyset_role *holders = &keyset->roles.of[role];
+    for (unsigned i = 0; i < holders->count; i++) {
+        unsigned key = holders->index[i];
+        if (memcmp(keyset->kids[key], kid, MOULT_KID_SIZE) == 0) {
+            return keyset->keys[key];
+        }
+    }
+    return NULL;
+}
+
+bool moult_keyset_knows_signer(const struct moult_keyset *keyset, enum moult_role role,
+                               const struct moult_cose *cose)
+{
+    for (unsigned i = 0; i < cose->count; i++) {
+        if (moult_keyset_key(keyset, role, moult_cose_kid(cose, i))) { return true; }
+    }
+    return false;
+}
+
+/* Kids of an envelope are distinct, and so are those of a keyset: one signature, one key.
+ * */
+unsigned moult_keyset_count_signatures(const struct moult_crypto *crypto,
+                                       const struct moult_keyset *keyset,
+                                       enum moult_role role, const struct moult_cose *cose,
+                                       const uint8_t **first_kid)
+{
+    unsigned counted = 0;
+    for (unsigned i = 0; i < cose->count; i++) {
+        const uint8_t *kid = moult_cose_kid(cose, i);
+        const uint8_t *key = moult_keyset_key(keyset, role, kid);
+        if (!key || !moult_cose_signed_by(crypto, cose, i, key)) { continue; }
+        if (counted == 0 && first_kid) { *first_kid = kid; }
+        counted++;
+    }
+    return counted;
+}
+
+enum moult_status moult_keyset_judge(const struct moult_keyset *keyset,
+                                     enum moult_role role, unsigned counted,
+                                     uint16_t detail, struct moult_finding *finding)
+{
+    unsigned threshold = keyset->roles.of[role].threshold;
+    if (threshold >= 1 && counted >= threshold) {
+        return moult_found(finding, MOULT_OK, (struct moult_finding){0});
+    }
+    return moult_found(
+        finding, MOULT_E_SIGNATURE,
+        (struct moult_finding){.detail = detail, .expected = threshold, .found = counted});
+}
+
+/* The root threshold of `keyset` over an envelope. */
+static enum moult_status require_root(const struct moult_crypto *crypto,
+                                      const struct moult_keyset *keyset,
+                                      const struct moult_cose *cose, uint16_t detail,
+                                      struct moult_finding *finding)
+{
+    unsigned counted =
+        moult_keyset_count_signatures(crypto, keyset, MOULT_ROLE_ROOT, cose, NULL);
+    return moult_keyset_judge(keyset, MOULT_ROLE_ROOT, counted, detail, finding);
+}
+
+static enum moult_status check_fleet(const struct moult_keyset *keyset,
+                                     const uint8_t *fleet_id, struct moult_finding *finding)
+{
+    if (!fleet_id || memcmp(keyset->fleet_id, fleet_id, ID_SIZE) == 0) { return MOULT_OK; }
+    return moult_found(finding, MOULT_E_INCOMPATIBLE,
+                       (struct moult_finding){.detail = MOULT_D_KEYSET_FLEET});
+}
+
+enum moult_status moult_keyset_verify_first(const struct moult_crypto *crypto,
+                                            struct moult_bytes envelope,
+                                            const uint8_t *fleet_id,
+                                            struct moult_keyset *out,
+                                            struct moult_finding *finding)
+{
+    struct moult_cose cose;
+    enum moult_status st =
+        moult_cose_parse(MOULT_STATEMENT_KEYSET, envelope, &cose, finding);
+    if (st != MOULT_OK) { return st; }
+    st = moult_statement_read(MOULT_STATEMENT_KEYSET, cose.payload, &map, out, finding);
+    if (st != MOULT_OK) { return st; }
+    st = check_fleet(out, fleet_id, finding);
+    if (st != MOULT_OK) { return st; }
+    st = check_rules(crypto, out, finding);
+    if (st != MOULT_OK) { return st; }
+    return require_root(crypto, out, &cose, MOULT_D_KEYSET_SIG_NEW, finding);
+}
+
+enum moult_status moult_keyset_verify_next(const struct moult_crypto *crypto,
+                                           struct moult_bytes envelope,
+                                           const struct moult_keyset *current,
+                                           struct moult_keyset *out,
+                                           struct moult_finding *finding)
+{
+    struct moult_cose cose;
+    enum moult_status st =
+        moult_cose_parse(MOULT_STATEMENT_KEYSET, envelope, &cose, finding);
+    if (st != MOULT_OK) { return st; }
+    st = moult_statement_read(MOULT_STATEMENT_KEYSET, cose.payload, &map, out, finding);
+    if (st != MOULT_OK) { return st; }
+    st = check_fleet(out, current->fleet_id, finding);
+    if (st != MOULT_OK) { return st; }
+    if (current->version == UINT32_MAX || out->version != current->version + 1) {
+        return moult_found(finding, MOULT_E_REPLAY,
+                           (struct moult_finding){.detail = MOULT_D_KEYSET_VERSION,
+                                                  .expected = current->version + 1,
+                                                  .found = out->version});
+    }
+    st = check_rules(crypto, out, finding);
+    if (st != MOULT_OK) { return st; }
+    st = require_root(crypto, current, &cose, MOULT_D_KEYSET_SIG_OLD, finding);
+    if (st != MOULT_OK) { return st; }
+    return require_root(crypto, out, &cose, MOULT_D_KEYSET_SIG_NEW, finding);
+}
