@@ -5,7 +5,8 @@
 add_library(moult_test_support STATIC)
 moult_sources(moult_test_support tests/support)
 target_compile_definitions(moult_test_support PRIVATE _GNU_SOURCE)
-target_link_libraries(moult_test_support PUBLIC moult_formats moult_keys ${MBEDCRYPTO} moult_device)
+target_link_libraries(moult_test_support PUBLIC moult_formats moult_keys ${MBEDCRYPTO} moult_device
+                                                moult_port_sim)
 
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
