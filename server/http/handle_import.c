@@ -1,0 +1,105 @@
+/* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job, so
+ * that check-ins go on between them.
+ */
+#include <sys/mman.h>
+#include "server/control/registry.h"
+#include "server/http/operator_api.h"
+
+struct import_call {
+    const struct env *env;
+    struct http_handle handle;
+    struct http_request *request;
+    struct http_reply *reply;
+    struct operator_call call;
+    struct control_import *import;
+    void *mapped; /* of a spooled body; NULL: it was in memory */
+    bool is_done;
+};
+
+static void finish(struct import_call *call, enum moult_status status)
+{
+    if (status == MOULT_OK) {
+        json_t *result = control_import_result(call->import);
+        if (result && call->call.control.dry_run) {
+            json_object_set_new(result, "dry_run", json_true());
+        }
+        status = result ? operator_reply_as(call->request, call->reply, 200, result)
+                        : MOULT_E_NOMEM;
+    }
+    if (status != MOULT_OK) {
+        const struct control_problem *problem = &call->call.problem;
+        if (problem->detail != 0) {
+            operator_reply_problem(call->request, problem, call->reply);
+        } else {
+            http_fail(call->request, call->reply, MOULT_D_STORE_WRITE, "a commit",
+                      moult_status_name(status));
+        }
+    }
+    control_import_end(call->import);
+    if (call->mapped) { munmap(call->mapped, call->request->body_size); }
+    http_complete(call->env->server, call->handle);
+}
+
+static enum moult_status run_step(struct store_db *db, void *context)
+{
+    struct import_call *call = context;
+    call->call.control.db = db;
+    return control_import_step(&call->call.control, call->import, &call->is_done);
+}
+
+static void done_step(void *context, enum moult_status status);
+
+static void post_step(struct import_call *call)
+{
+    struct store_job job = {
+        .kind = "import", .run = run_step, .done = done_step, .context = call};
+    enum moult_status st = store_write(call->env->store, &job);
+    if (st != MOULT_OK) { finish(call, st); }
+}
+
+static void done_step(void *context, enum moult_status status)
+{
+    struct import_call *call = context;
+    if (status != MOULT_OK || call->is_done) {
+        finish(call, status);
+    } else {
+        post_step(call);
+    }
+}
+
+/* The whole body as bytes: in memory already, or mapped from its spool file. */
+static bool body_bytes(struct import_call *call, struct moult_bytes *out)
+{
+    const struct http_request *request = call->request;
+    *out = request->body;
+    if (request->body_fd < 0) { return true; }
+    void *mapped =
+        mmap(NULL, request->body_size, PROT_READ, MAP_PRIVATE, request->body_fd, 0);
+    if (mapped == MAP_FAILED) { return false; }
+    call->mapped = mapped;
+    *out = (struct moult_bytes){mapped, request->body_size};
+    return true;
+}
+
+enum moult_status handle_device_import(struct http_request *request, const struct env *env,
+                                       struct http_reply *reply)
+{
+    struct import_call *call = arena_alloc(request->arena, sizeof *call);
+    if (!call) { return MOULT_E_NOMEM; }
+    call->env = env;
+    call->request = request;
+    call->reply = reply;
+    if (!operator_call_begin(request, env, NULL, &call->call, reply)) { return MOULT_OK; }
+    struct moult_bytes csv;
+    if (!body_bytes(call, &csv)) { return MOULT_E_IO; }
+    enum moult_status st =
+        control_import_begin(env->control, csv, &call->import, &call->call.problem);
+    if (st != MOULT_OK) {
+        st = operator_reply(request, &call->call, st, NULL, reply);
+        if (call->mapped) { munmap(call->mapped, request->body_size); }
+        return st;
+    }
+    call->handle = http_reply_later(request, reply);
+    post_step(call);
+    return MOULT_OK;
+}
