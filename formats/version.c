@@ -26,7 +26,8 @@ static bool is_plain_number(struct moult_bytes text)
     return is_number(text) && (text.size == 1 || text.data[0] != '0');
 }
 
-/* Cuts `text` before the first `mark`; what is behind it goes to *rest (NULL data: no mark). */
+/* Cuts `text` before the first `mark`; what is behind it goes to *rest (NULL data: no
+ * mark). */
 static struct moult_bytes cut(struct moult_bytes text, char mark, struct moult_bytes *rest)
 {
     const uint8_t *at = text.size ? memchr(text.data, mark, text.size) : NULL;

@@ -2,8 +2,8 @@
  *
  * Use it   struct statements_fleet fleet; statements_fleet_make(&fleet, NULL);
  *          struct moult_release release = statements_release(&fleet, 7);
- *          struct statements_bytes signed_one = statements_signed_release(&fleet, &release);
- *          ... change any field before signing to make a bad one ...
+ *          struct statements_bytes signed_one = statements_signed_release(&fleet,
+ *          &release); ... change any field before signing to make a bad one ...
  *          statements_fleet_free(&fleet);
  *
  * Keys are fresh in every run. Failures abort with a message: a test without statements is
