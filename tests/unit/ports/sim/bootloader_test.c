@@ -1,7 +1,7 @@
 /* bootloader_test.c - a simulated chip boots as an ESP32 does, after every cut as well.
  *
- * The decision itself is tested in formats/boot_choice; here it meets flash, eFuses, and the
- * application's half of the contract (ports/sim/ota.h).
+ * The decision itself is tested in formats/boot_choice; here it meets flash, eFuses, and
+ * the application's half of the contract (ports/sim/ota.h).
  */
 #include "ports/sim/bootloader.h"
 #include <stdlib.h>
@@ -211,7 +211,7 @@ static void test_the_application_cannot_write_what_runs_or_the_table(void)
     }
 }
 
-/* --- The power-cut table of docs/design/otadata.md: one erase and eight words, nine cuts -- */
+/* --- The power-cut table of docs/design/otadata.md: one erase, eight words, nine cuts -- */
 
 enum act { SET_BOOT, FIRST_BOOT, MARK_VALID, MARK_INVALID, BOOT_WHILE_PENDING };
 
