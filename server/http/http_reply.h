@@ -69,13 +69,13 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
 
 /* What a problem+json body says (docs/spec/operator-api.md). Only code is required. */
 struct http_problem {
-    uint16_t status;        /* 0: the one that api/codes.tsv gives for the code */
-    uint16_t code;          /* enum moult_detail; shown as "E2001" */
-    const char *want;       /* for the words of the code: what was expected ... */
-    const char *have;       /* ... and what was found */
-    const char *text;       /* the whole sentence instead of those words; NULL: made of them */
-    const char *field;      /* the offending member, parameter or header field */
-    const char *hint;       /* what to do next; NULL: the next command of the code's row */
+    uint16_t status;   /* 0: the one that api/codes.tsv gives for the code */
+    uint16_t code;     /* enum moult_detail; shown as "E2001" */
+    const char *want;  /* for the words of the code: what was expected ... */
+    const char *have;  /* ... and what was found */
+    const char *text;  /* the whole sentence instead of those words; NULL: made of them */
+    const char *field; /* the offending member, parameter or header field */
+    const char *hint;  /* what to do next; NULL: the next command of the code's row */
     uint32_t retry_after_s; /* 0: no Retry-After */
 };
 

@@ -53,6 +53,7 @@ enum http_match {
     HTTP_MATCH_FOUND,
     HTTP_MATCH_NO_PATH,   /* 404 */
     HTTP_MATCH_NO_METHOD, /* 405; *allow has a bit (1 << method) for each method there is */
+    HTTP_MATCH_NO_MEMORY, /* 503 */
 };
 
 /* The row for request->method and ->path. A literal segment wins over a {param}. On FOUND
