@@ -10,6 +10,7 @@
 
 /* clang-format off */
 #define CLI_COMMANDS(X)  \
+    X(release_upload) \
     X(release_list) \
     X(device_list) \
     X(device_show) \

@@ -234,12 +234,12 @@ static bool is_option(const char *text)
 
 static int no_such_command(struct cli *cli, const char *noun, const char *verb)
 {
-    const char *near = cli_noun_exists(noun) && verb ? cli_nearest_name(noun, verb)
-                                                     : cli_nearest_name(NULL, noun);
     if (!cli_noun_exists(noun)) {
+        const char *near = cli_nearest_name(NULL, noun);
         return usage(cli, near ? cli_text(cli, "a command (%s?)", near) : "a command",
                      noun);
     }
+    const char *near = verb ? cli_nearest_name(noun, verb) : NULL;
     cli_next(cli, cli_text(cli, "moult help %s", noun));
     const char *want = near ? cli_text(cli, "a verb of \"%s\" (%s?)", noun, near)
                             : cli_text(cli, "a verb of \"%s\"", noun);

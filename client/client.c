@@ -212,10 +212,11 @@ static bool add_headers(const struct client *client, struct transfer *transfer,
     const struct client_request *request = transfer->request;
     bool ok =
         add_header(transfer, "Accept", "application/json, application/problem+json, */*");
-    struct curl_slist *no_expect = curl_slist_append(transfer->headers, "Expect:");
-    if (!ok || !no_expect) { return false; }
-    transfer->headers =
-        no_expect; /* the wait for "100 Continue" would cost a second per upload */
+    if (!ok) { return false; }
+    /* The wait for "100 Continue" would cost a second per upload. */
+    struct curl_slist *longer = curl_slist_append(transfer->headers, "Expect:");
+    if (!longer) { return false; }
+    transfer->headers = longer;
     if (client->token) {
         char *bearer = client_mem_print("Bearer %s", client->token);
         ok = bearer && add_header(transfer, "Authorization", bearer);
