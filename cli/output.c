@@ -139,7 +139,7 @@ void cli_progress_set(struct cli_progress *bar, uint64_t done)
     /* Talk may get lost. */
     (void)fprintf(bar->cli->err, "\r%s [%s] %3u %%", bar->label, cells,
                   (unsigned)(permille / 10));
-    (void)fflush(bar->cli->err);
+    (void)fflush(bar->cli->err); /* as above */
 }
 
 void cli_progress_end(struct cli_progress *bar)

@@ -18,6 +18,7 @@ void client_error_set(struct client_error *error, enum moult_detail detail,
     assert(info); /* every detail of the enum is a row */
     *error = (struct client_error){
         .status = info->status, .detail = info->code, .exit_code = info->exit};
+    /* A message for people: it may be cut. */
     (void)moult_code_words(info, want, have, error->words, sizeof error->words);
     copy_text(error->hint, sizeof error->hint, info->next);
 }

@@ -1,9 +1,9 @@
 /* https_server.h - a scripted HTTPS server in a thread: each request gets the next reply.
  *
- * Use it   static const struct https_reply script[] = {{"HTTP/1.1 200 OK\r\n...", 0}, ...};
+ * Use it   static const struct https_reply script[] = {{https_text(200, ...), 0}, ...};
  *          struct https_server *server = https_server_start(script, 1);
  *          ... https_server_url(), https_server_ca() ...
- *          https_server_request(server, 0): what the client sent; https_server_stop(server).
+ *          https_server_request(server, 0): what came; https_server_stop(server).
  *          Every function asserts. One connection at a time; requests need Content-Length.
  */
 #ifndef MOULT_TESTS_SUPPORT_HTTPS_SERVER_H
@@ -18,7 +18,7 @@ struct https_reply {
     int is_last;       /* close the connection after it */
 };
 
-/* script is borrowed until https_server_stop(). Requests past its end get the last reply again. */
+/* script is borrowed until https_server_stop(). Past its end the last reply is repeated. */
 struct https_server *https_server_start(const struct https_reply *script, size_t count);
 const char *
 https_server_url(const struct https_server *server);            /* https://127.0.0.1:port */
@@ -30,7 +30,7 @@ const char *https_server_request(struct https_server *server, size_t index);
 
 void https_server_stop(struct https_server *server);
 
-/* A reply with Content-Length: type "json", "problem", or any media type. Static: 16 in turn. */
+/* A reply with Content-Length. type: "json", "problem", a media type. 16 buffers in turn. */
 const char *https_text(int status, const char *type, const char *head, const char *body);
 
 #endif

@@ -1,4 +1,4 @@
-/* remote_test.c - commands against a scripted server: what they ask, what they say, how they end. */
+/* remote_test.c - commands against a scripted server: what they ask, say and end with. */
 #include "cli/remote.h"
 
 #include <sys/stat.h>

@@ -1,6 +1,7 @@
 /* run.h - run `moult` inside a test and read what it said.
  *
- * Use it   struct run r = run_words("device list --json"); check r.code, r.out, r.err; run_free(&r);
+ * Use it   struct run run = run_words("device list --json");
+ *          look at run.code, run.out, run.err; run_free(&run);
  */
 #ifndef MOULT_TESTS_UNIT_CLI_RUN_H
 #define MOULT_TESTS_UNIT_CLI_RUN_H
@@ -22,7 +23,7 @@ struct run {
     int count;
 };
 
-/* Words as a shell cuts them: blanks, '...' and "..."; a word |, > or < ends the command. */
+/* Words as a shell cuts them: blanks, '...' and "..."; |, > and < end the command. */
 static inline void run_cut(struct run *run, const char *text)
 {
     char *out = run->text;

@@ -1,4 +1,4 @@
-/* client_test.c - calls against a scripted HTTPS server: replies, refusals, retries, lists. */
+/* client_test.c - calls against a scripted server: replies, refusals, retries, lists. */
 #include "client/client.h"
 
 #include <string.h>

@@ -8,8 +8,10 @@
 
 static void test_a_query_is_percent_encoded_and_empty_values_are_left_out(void **state)
 {
-    const struct client_pair query[] = {
-        {"selector", "a = \"b&c\" and x~é"}, {"state", NULL}, {"limit", "5"}, {NULL, NULL}};
+    const struct client_pair query[] = {{"selector", "a = \"b&c\" and x~\xc3\xa9"},
+                                        {"state", NULL},
+                                        {"limit", "5"},
+                                        {NULL, NULL}};
     char *url = client_url("https://h:1/", "/devices", query);
     (void)state;
     assert_string_equal(url, "https://h:1/api/v1/devices?selector="
