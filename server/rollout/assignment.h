@@ -4,9 +4,9 @@
  * Memory   struct assignment, one per (rollout, device); the caller's.
  * Page     docs/design/rollout-engine.md.
  * Use it   fill struct assignment from the store, assignment_step() or assignment_tick(),
- * store it again with compare-and-set on (generation, state), do what the effect says. A
- * check-in is: its reports, oldest first, then assignment_running_event() of its running
- * digest.
+ *          store it again with compare-and-set on (generation, state), do what the effect
+ *          says. A check-in is: its reports, oldest first, then assignment_running_event()
+ *          of its running digest.
  *
  * Two rules that nothing here bends: a device's word never proves that it runs the new
  * image, only the digest in a check-in does; and silence after the reboot is a failure.
@@ -79,6 +79,7 @@ struct assignment {
     uint16_t soak_checkins; /* check-ins with the new digest since soaking began */
     uint16_t reboots;       /* entries into rebooting since reboots_since_ms */
     uint32_t offset;        /* furthest byte reported */
+    uint32_t tried_offset;  /* the same when `tries` was last counted or reset */
     int64_t entered_ms;     /* when the present state was entered */
     int64_t heard_ms;       /* last contact of the device */
     int64_t progress_ms;    /* last download progress */
@@ -108,7 +109,8 @@ struct assignment_terms {
     const struct assignment_limits *limits; /* borrowed for the call */
     int64_t rhythm_ms;                      /* R of the device (rhythm.h) */
     int64_t soak_ms;                        /* of its phase */
-    uint32_t jitter;                        /* any number: spreads retries */
+    uint32_t image_size;  /* bytes; 5 % of it as progress reset the tries */
+    uint32_t jitter;      /* any number: spreads retries */
     bool is_withheld;     /* rollout paused, or download only: verified may wait for ever */
     bool is_phase_closed; /* its phase has passed or failed: counters stand */
     bool is_slot_free;    /* no other assignment of the device is active */
@@ -166,6 +168,12 @@ enum assignment_event_kind assignment_running_event(const uint8_t running[32],
  * LOST and RETRY is a sign of life and renews heard_ms. */
 struct assignment_effect assignment_step(struct assignment *assignment,
                                          const struct assignment_event *event,
+                                         const struct assignment_terms *terms);
+
+/* Ends what an abort finds: up to awaiting_consent as CANCEL; a busy device (downloading,
+ * written, verified) is marked ASSIGNMENT_STOPPING and cancelled at its next check-in,
+ * whose answer says so; from rebooting on it is left to finish. */
+struct assignment_effect assignment_stop(struct assignment *assignment, int64_t now_ms,
                                          const struct assignment_terms *terms);
 
 /* The check-in itself is contact: heard_ms and the flag REACHED. True: the flag is new. */

@@ -1,10 +1,11 @@
 /* cohort.h - which device belongs to which phase of a rollout.
  *
  * Layer    server/rollout: pure. SHA-256 comes in as a callback.
- * Format   docs/spec/rollout.md, "Cohorts": another implementation computes the same
- * cohorts. Memory   the caller's arrays; sorted in place, nothing allocated. Use it
- * cohort_member_init() per device, then cohort_plan() once. Preview and saved phases both
- *          come from cohort_plan(). A device that joins later: cohort_phase_of().
+ * Format   docs/spec/rollout.md: another implementation computes the same cohorts.
+ * Memory   the caller's arrays; sorted in place, nothing allocated.
+ * Use it   cohort_member_init() per device, then cohort_plan() once. Preview and saved
+ *          phases both come from cohort_plan(). A device that joins later:
+ *          cohort_phase_of().
  */
 #ifndef MOULT_SERVER_ROLLOUT_COHORT_H
 #define MOULT_SERVER_ROLLOUT_COHORT_H

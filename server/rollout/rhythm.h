@@ -10,9 +10,11 @@
 
 #include <stdint.h>
 
-#define RHYTHM_BINS 24u /* bin k: gaps of 2^k up to 2^(k+1) seconds; the last 97 d and up  \
-                         */
-#define RHYTHM_HALVE_AT 256u  /* samples; then all bins are halved, so that old ones fade  \
+#define RHYTHM_BINS                                                                        \
+    24u /* bin k: gaps of 2^k up to 2^(k+1) seconds; the last 97 d and up                  \
+         */
+#define RHYTHM_HALVE_AT                                                                    \
+    256u                      /* samples; then all bins are halved, so that old ones fade  \
                                */
 #define RHYTHM_SAMPLES_MIN 8u /* with fewer, the expected interval is used */
 #define RHYTHM_MAX_S 1209600u /* 14 days */

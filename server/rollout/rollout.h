@@ -68,8 +68,10 @@ struct phase {
     enum phase_state state;
     bool needs_approval; /* stays holding after its soak until an operator advances */
     bool by_hand;        /* passed by an operator, not by its gates */
-    int64_t soak_ms;   /* both of a device after confirm and of the phase after its gate */
-    int64_t opened_ms; /* 0: not yet */
+    int64_t
+        device_soak_ms; /* of a device: from confirmed by itself to counted as success */
+    int64_t soak_ms;    /* of the phase, from when its success gate first held */
+    int64_t opened_ms;  /* 0: not yet */
     int64_t success_since_ms; /* the success gate holds since; 0: it does not */
     int64_t closed_ms;        /* passed, failed or skipped; 0: not yet */
     uint32_t acknowledged;    /* failures an operator has resumed over */
@@ -85,7 +87,7 @@ struct rollout {
     int64_t state_since_ms;
     int64_t start_ms;     /* SCHEDULED: opens at this time */
     int64_t phase_max_ms; /* an open phase that cannot be decided holds after this; 14 d */
-    uint32_t per_minute;  /* offers; 0: no limit */
+    uint32_t rate_tenths; /* offers per minute, in tenths; 0: no limit */
     uint64_t rate_tokens; /* thousandths of an offer in the bucket */
     int64_t rate_ms;      /* when the bucket was filled last */
     char state_reason[ROLLOUT_REASON_SIZE]; /* who, what and why, for people */
