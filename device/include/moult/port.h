@@ -24,9 +24,10 @@
 #define MOULT_SECTOR_SIZE 4096u /* bytes erased at a time, on every supported chip */
 #define MOULT_WRITE_UNIT                                                                   \
     32u /* offset and size of every flash_write are multiples of this */
-#define MOULT_SLOT_NONE 0xffu /* "no app slot": factory or test app, or nothing selected   \
+#define MOULT_SLOT_NONE                                                                    \
+    0xffu                    /* "no app slot": factory or test app, or nothing selected   \
                                */
-#define MOULT_KV_KEY_MAX 15u  /* characters of a key, NUL not counted (NVS) */
+#define MOULT_KV_KEY_MAX 15u /* characters of a key, NUL not counted (NVS) */
 #define MOULT_KV_BLOB_MAX                                                                  \
     2176u /* bytes of the largest blob: a keyset bank (2,048) and its frame */
 #define MOULT_ETAG_MAX 72u /* bytes of a strong ETag with its quotes and a NUL */

@@ -1,0 +1,329 @@
+/* transfer.c - step 11: the bytes, in ranges, at the network's pace (states FETCH, RECEIVE, BACKOFF). */
+#include <assert.h>
+#include <string.h>
+#include "device/src/contact.h"
+#include "device/src/flow.h"
+#include "device/src/hash.h"
+#include "device/src/outbox.h"
+
+enum { SLOW_AFTER_MS = 10000 }; /* a request this young is not judged slow */
+enum { LONG_MS = 60000 };       /* in a longer pause check-ins go on */
+
+static void close_request(struct moult_session *s)
+{
+    if (s->transfer.is_open) { s->port->http_cancel(s->port->context); }
+    s->transfer.is_open = false;
+    s->transfer.fill = 0; /* less than a sector: fetched again */
+    s->transfer.skip = 0;
+}
+
+/* Begin again at 0, with this source or another. Unjournalled, the re-hash after a reset finds out. */
+static void forget_progress(struct moult_session *s)
+{
+    memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
+    moult_unstored(s, moult_journal_mark(s));
+}
+
+static enum moult_state next_source(struct moult_session *s)
+{
+    s->source_index++;
+    return MOULT_STATE_SOURCE;
+}
+
+/* s->trouble says what happened: try again later, elsewhere, or not under this order. */
+static enum moult_state failed(struct moult_session *s)
+{
+    close_request(s);
+    if (!moult_is_transient(s)) { return next_source(s); }
+    if (++s->transfer.failures >= s->config.transfer_tries_max) {
+        s->transfer.failures = 0;
+        return moult_give_up(s);
+    }
+    s->transfer.next_ms = s->now_ms + moult_backoff_ms(s, s->transfer.failures);
+    return MOULT_STATE_BACKOFF;
+}
+
+static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
+                                int32_t native)
+{
+    close_request(s);
+    moult_trouble(s, detail, native);
+    return next_source(s);
+}
+
+/* --- BACKOFF --- */
+
+enum moult_state moult_state_BACKOFF(struct moult_session *s)
+{
+    if (!moult_has_target(s)) { return MOULT_STATE_IDLE; }
+    bool is_over = s->now_ms >= s->transfer.next_ms;
+    if (is_over && !s->is_paused) { return MOULT_STATE_FETCH; }
+    bool is_long = s->is_paused || s->transfer.next_ms - s->now_ms > LONG_MS;
+    if (is_long && s->now_ms >= s->contact.due_ms) { return MOULT_STATE_CHECKIN; }
+    uint64_t until = is_over ? UINT64_MAX : s->transfer.next_ms;
+    moult_wait_until(s, is_long && s->contact.due_ms < until ? s->contact.due_ms : until);
+    return MOULT_STATE_BACKOFF;
+}
+
+/* --- FETCH --- */
+
+static bool is_late(const struct moult_session *s)
+{
+    uint64_t limit_ms = (uint64_t)s->config.transfer_deadline_s * 1000;
+    return s->transfer.begun_ms != 0 && s->now_ms - s->transfer.begun_ms > limit_ms;
+}
+
+/* "downloading", at the start and then now and again. True: there is something to deliver. */
+static bool report_progress(struct moult_session *s)
+{
+    uint64_t every_ms = (uint64_t)s->config.progress_s * 1000;
+    uint64_t last_ms = s->transfer.reported_ms;
+    if (last_ms != 0 && s->now_ms - last_ms < every_ms) { return false; }
+    s->transfer.reported_ms = s->now_ms | 1u; /* never 0 */
+    struct moult_news news = {.kind = MOULT_REPORT_DOWNLOADING,
+                              .deployment = s->plan.deployment,
+                              .offset = s->transfer.mark.offset};
+    moult_outbox_add(s, &news);
+    s->contact.next_state = MOULT_STATE_FETCH;
+    return true;
+}
+
+/* All bytes are on flash: are they the ones that were promised? */
+static enum moult_state complete(struct moult_session *s)
+{
+    uint8_t digest[MOULT_SHA256_SIZE];
+    bool is_right = moult_hash_peek(s, digest) &&
+                    moult_bytes_equal(digest, s->plan.transfer_digest, sizeof digest);
+    if (is_right) { return MOULT_STATE_CLEAN; }
+    moult_trouble(s, MOULT_D_XFER_DIGEST, 0);
+    forget_progress(s);
+    return next_source(s);
+}
+
+static enum moult_state request(struct moult_session *s)
+{
+    uint32_t from = s->transfer.mark.offset;
+    uint32_t left = s->plan.transfer_size - from;
+    uint32_t size = left < s->config.window ? left : s->config.window;
+    struct moult_http_request range = {
+        .method = MOULT_HTTP_GET,
+        .base = s->url[0] == '/' ? s->config.base_url : NULL,
+        .path = s->url,
+        .has_range = true,
+        .range_from = from,
+        .range_to = from + size - 1,
+        .if_range = s->plan.etag[0] != '\0' && from > 0 ? s->plan.etag : NULL,
+        .timeout_ms = s->config.http_timeout_ms,
+    };
+    memset(&s->http, 0, sizeof s->http);
+    s->transfer.request_left = size;
+    s->transfer.request_bytes = 0;
+    s->transfer.request_ms = s->now_ms;
+    s->transfer.fill = 0;
+    s->transfer.skip = 0;
+    s->transfer.has_headers = false;
+    if (s->port->log) {
+        s->port->log(s->port->context, MOULT_LOG_DEBUG, MOULT_LOG_RANGE, from, from + size);
+    }
+    int32_t native = s->port->http_start(s->port->context, &range);
+    s->transfer.is_open = native == 0;
+    if (native == 0) { return MOULT_STATE_RECEIVE; }
+    moult_trouble(s, MOULT_D_NET, native);
+    return failed(s);
+}
+
+enum moult_state moult_state_FETCH(struct moult_session *s)
+{
+    if (!moult_has_target(s) || s->plan.transfer_size == 0) { return MOULT_STATE_IDLE; }
+    if (s->transfer.mark.offset >= s->plan.transfer_size) { return complete(s); }
+    if (s->is_paused || s->now_ms < s->transfer.next_ms) { return MOULT_STATE_BACKOFF; }
+    switch (moult_policy_gate(s, MOULT_WINDOW_DOWNLOAD)) {
+    case MOULT_GATE_OPEN:
+        break;
+    case MOULT_GATE_CLOSED:
+        return moult_defer(s, MOULT_REPORT_DEFERRED);
+    case MOULT_GATE_ENDED:
+        return moult_drop(s);
+    }
+    if (s->transfer.begun_ms == 0) { s->transfer.begun_ms = s->now_ms | 1u; }
+    if (is_late(s)) {
+        s->transfer.begun_ms = 0;
+        moult_trouble(s, MOULT_D_XFER_DEADLINE, 0);
+        return moult_give_up(s);
+    }
+    return report_progress(s) ? MOULT_STATE_REPORT : request(s);
+}
+
+/* --- RECEIVE --- */
+
+/* A file that changed under its name: nothing of the old one may stay. */
+static enum moult_state changed(struct moult_session *s)
+{
+    memcpy(s->plan.etag, s->http.etag, sizeof s->plan.etag);
+    close_request(s);
+    forget_progress(s);
+    if (++s->transfer.failures < s->config.transfer_tries_max) {
+        return MOULT_STATE_PREPARE;
+    }
+    s->transfer.failures = 0;
+    moult_trouble(s, MOULT_D_XFER_DIGEST, 0);
+    return moult_give_up(s);
+}
+
+static bool is_changed(const struct moult_session *s)
+{
+    return s->transfer.mark.offset > 0 && s->plan.etag[0] != '\0' &&
+           s->http.etag[0] != '\0' && strcmp(s->plan.etag, s->http.etag) != 0;
+}
+
+/* 200: the whole file, read over up to the offset. */
+static enum moult_state at_whole(struct moult_session *s)
+{
+    uint32_t total = s->plan.transfer_size;
+    if (s->http.has_length && s->http.length != total) {
+        return refused(s, MOULT_D_XFER_SIZE, (int32_t)s->http.length);
+    }
+    s->transfer.skip = s->transfer.mark.offset;
+    s->transfer.request_left = total;
+    return MOULT_STATE_RECEIVE;
+}
+
+static enum moult_state at_part(struct moult_session *s)
+{
+    const struct moult_http_reply *h = &s->http;
+    uint32_t from = s->transfer.mark.offset;
+    if (!h->has_range || h->range_from != from || h->range_to < from) {
+        close_request(s);
+        moult_trouble_as(s, MOULT_D_HTTP, MOULT_R_HTTP_RANGE_IGNORED, h->status);
+        return next_source(s);
+    }
+    uint32_t size = h->range_to - from + 1;
+    bool is_total_wrong = h->range_total != 0 && h->range_total != s->plan.transfer_size;
+    if (is_total_wrong || size > s->transfer.request_left ||
+        (h->has_length && h->length != size)) {
+        return refused(s, MOULT_D_XFER_SIZE, (int32_t)h->range_total);
+    }
+    s->transfer.request_left = size; /* fewer than asked for is allowed */
+    return MOULT_STATE_RECEIVE;
+}
+
+static enum moult_state at_headers(struct moult_session *s)
+{
+    enum { OK = 200, PART = 206, REDIRECTS = 300, NOT_MODIFIED = 304, UNSATISFIABLE = 416 };
+    uint16_t status = s->http.status;
+    s->transfer.has_headers = true;
+    if (status == OK || status == PART) {
+        if (is_changed(s)) { return changed(s); }
+        if (s->plan.etag[0] == '\0' || s->transfer.mark.offset == 0) {
+            memcpy(s->plan.etag, s->http.etag, sizeof s->plan.etag);
+        }
+        return status == OK ? at_whole(s) : at_part(s);
+    }
+    if (status == UNSATISFIABLE) { return refused(s, MOULT_D_XFER_SIZE, status); }
+    bool is_redirect = status >= REDIRECTS && status < 400 && status != NOT_MODIFIED;
+    if (is_redirect) {
+        return refused(s, MOULT_D_REDIRECT, status);
+    } /* to no listed host */
+    moult_http_trouble(s, status);
+    return failed(s);
+}
+
+static void pace(struct moult_session *s, uint32_t size)
+{
+    uint32_t limit = s->transfer.throttle_bps;
+    if (limit == 0) { return; }
+    uint64_t from = s->transfer.next_ms > s->now_ms ? s->transfer.next_ms : s->now_ms;
+    s->transfer.next_ms = from + (uint64_t)size * 1000 / limit;
+}
+
+static bool is_slow(const struct moult_session *s)
+{
+    uint64_t age_ms = s->now_ms - s->transfer.request_ms;
+    uint32_t least = s->config.rate_min_bps;
+    bool is_throttled =
+        s->transfer.throttle_bps != 0 && s->transfer.throttle_bps < 2 * least;
+    return age_ms >= SLOW_AFTER_MS && !is_throttled &&
+           (uint64_t)s->transfer.request_bytes * 1000 < (uint64_t)least * age_ms;
+}
+
+static enum moult_state at_body(struct moult_session *s, uint32_t size)
+{
+    if (!s->transfer.has_headers || size > s->transfer.request_left) {
+        return refused(s, MOULT_D_XFER_SIZE, (int32_t)size);
+    }
+    s->transfer.request_left -= size;
+    s->transfer.request_bytes += size;
+    pace(s, size);
+    if (s->transfer.skip > 0) {
+        s->transfer.skip -= size; /* never more: the read was capped */
+        return MOULT_STATE_RECEIVE;
+    }
+    s->transfer.fill = (uint16_t)(s->transfer.fill + size);
+    uint32_t behind = s->transfer.mark.offset + s->transfer.fill;
+    bool is_full = s->transfer.fill == MOULT_SECTOR_SIZE || behind == s->plan.transfer_size;
+    return is_full ? MOULT_STATE_ERASE : MOULT_STATE_RECEIVE;
+}
+
+static enum moult_state at_end(struct moult_session *s)
+{
+    s->transfer.is_open = false;
+    if (s->transfer.request_left == 0) { return MOULT_STATE_FETCH; }
+    moult_net_trouble(s, &(struct moult_http_failure){MOULT_NET_RESET, 0}); /* cut short */
+    return failed(s);
+}
+
+/* How much may be read now: a piece, within the sector, within what is to be skipped. With nothing
+ * left to come one byte is asked for, to see that it does not come. */
+static size_t room(const struct moult_session *s)
+{
+    uint32_t size = s->config.piece;
+    uint32_t sector = MOULT_SECTOR_SIZE - s->transfer.fill;
+    if (size > sector) { size = sector; }
+    if (s->transfer.skip > 0 && size > s->transfer.skip) { size = s->transfer.skip; }
+    uint32_t left = s->transfer.request_left;
+    if (left > 0 && size > left) { size = left; }
+    return left > 0 ? size : 1;
+}
+
+static enum moult_state poll(struct moult_session *s)
+{
+    struct moult_http_failure failure = {MOULT_NET_RESET, 0};
+    size_t got = 0;
+    enum moult_http_event event = s->port->http_poll(
+        s->port->context, s->work + s->transfer.fill, room(s), &got, &s->http, &failure);
+    switch (event) {
+    case MOULT_HTTP_NOT_YET:
+        moult_wait_for(s, MOULT_POLL_MS);
+        break;
+    case MOULT_HTTP_HEADERS:
+        return at_headers(s);
+    case MOULT_HTTP_BODY:
+        return at_body(s, (uint32_t)got);
+    case MOULT_HTTP_END:
+        return at_end(s);
+    case MOULT_HTTP_FAILED:
+        s->transfer.is_open = false;
+        if (s->transfer.has_headers && s->transfer.request_left == 0) {
+            return MOULT_STATE_FETCH; /* every byte has come */
+        }
+        moult_net_trouble(s, &failure);
+        return failed(s);
+    }
+    if (!is_slow(s)) { return MOULT_STATE_RECEIVE; }
+    moult_trouble(s, MOULT_D_XFER_SLOW, (int32_t)s->transfer.request_bytes);
+    return failed(s);
+}
+
+enum moult_state moult_state_RECEIVE(struct moult_session *s)
+{
+    if (!moult_has_target(s) || !s->transfer.is_open) { return MOULT_STATE_IDLE; }
+    if (s->is_paused) {
+        close_request(s);
+        return MOULT_STATE_BACKOFF;
+    }
+    if (s->transfer.throttle_bps != 0 && s->now_ms < s->transfer.next_ms) {
+        moult_wait_until(s, s->transfer.next_ms);
+        return MOULT_STATE_RECEIVE;
+    }
+    return poll(s);
+}

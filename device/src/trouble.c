@@ -1,0 +1,110 @@
+/* trouble.c - how things go wrong: noted, logged, reported once, and nothing else changed. */
+#include <string.h>
+#include "device/src/contact.h"
+#include "device/src/flow.h"
+#include "device/src/outbox.h"
+
+void moult_trouble_as(struct moult_session *s, enum moult_detail detail,
+                      enum moult_reason reason, int32_t native)
+{
+    s->trouble = (struct moult_trouble){(uint16_t)detail, (uint16_t)reason, native};
+    if (s->port->log) {
+        s->port->log(s->port->context, MOULT_LOG_WARN, (uint16_t)detail, reason,
+                     (uint32_t)native);
+    }
+}
+
+void moult_trouble(struct moult_session *s, enum moult_detail detail, int32_t native)
+{
+    moult_trouble_as(s, detail, (enum moult_reason)moult_detail_reason((uint16_t)detail),
+                     native);
+}
+
+void moult_unstored(struct moult_session *s, enum moult_status status)
+{
+    if (status == MOULT_OK || !s->port->log) { return; }
+    s->port->log(s->port->context, MOULT_LOG_ERROR, MOULT_LOG_UNSTORED, s->state,
+                 (uint32_t)s->trouble.native);
+}
+
+/* Whether this was told already, of this deployment. Remembers it as told. */
+static bool was_told(struct moult_session *s, const uint8_t deployment[16])
+{
+    bool is_same = s->contact.refused == s->trouble.detail &&
+                   memcmp(s->contact.refused_deployment, deployment, 16) == 0;
+    s->contact.refused = s->trouble.detail;
+    memcpy(s->contact.refused_deployment, deployment, 16);
+    return is_same;
+}
+
+/* "last E1002" for E_NO_SOURCE: native carries the code of the last source. */
+static const char *words_of(const struct moult_session *s, char text[16])
+{
+    if (s->trouble.detail != MOULT_D_NO_SOURCE || s->trouble.native == 0) { return NULL; }
+    memcpy(text, "last ", 5);
+    moult_code_format('E', (uint16_t)s->trouble.native, text + 5);
+    return text;
+}
+
+static enum moult_state tell(struct moult_session *s, enum moult_report_kind kind,
+                             const uint8_t *deployment)
+{
+    static const uint8_t none[16];
+    char text[16];
+    if (was_told(s, deployment ? deployment : none)) { return MOULT_STATE_IDLE; }
+    struct moult_news news = {
+        .kind = kind,
+        .deployment = deployment,
+        .trouble = &s->trouble,
+        .offset = deployment ? s->transfer.mark.offset : 0,
+        .text = words_of(s, text),
+    };
+    moult_outbox_add(s, &news);
+    if (kind != MOULT_REPORT_DEFERRED && kind != MOULT_REPORT_USER_DEFERRED) {
+        moult_contact_soon(s);
+    }
+    return MOULT_STATE_IDLE;
+}
+
+enum moult_state moult_refuse(struct moult_session *s)
+{
+    return tell(s, MOULT_REPORT_EVENT, NULL);
+}
+
+enum moult_state moult_fail(struct moult_session *s)
+{
+    return tell(s, MOULT_REPORT_FAILED, s->contact.deployment);
+}
+
+enum moult_state moult_defer(struct moult_session *s, enum moult_report_kind kind)
+{
+    return tell(s, kind, s->contact.deployment);
+}
+
+enum moult_state moult_drop(struct moult_session *s)
+{
+    moult_fail(s);
+    moult_plan_end(s); /* false: the next boot, or the next order, ends it */
+    return MOULT_STATE_IDLE;
+}
+
+enum moult_state moult_give_up(struct moult_session *s)
+{
+    if (s->plan.attempts < UINT8_MAX) { s->plan.attempts++; }
+    /* Not stored: this attempt is not counted after a reset; the server counts its own. */
+    moult_unstored(s, moult_journal_stage(s, (enum moult_stage)s->plan.stage));
+    return moult_fail(s);
+}
+
+bool moult_plan_end(struct moult_session *s)
+{
+    if (s->plan.stage == MOULT_STAGE_NONE) { return true; }
+    /* Without its first sector no bootloader accepts the slot, whatever otadata says. A slot that
+     * cannot be erased stays as it is: what it holds was never approved by set_boot, or failed. */
+    if (s->plan.slot != s->running.boot.running) {
+        moult_unstored(s, moult_target_erase(s, 0));
+    }
+    s->is_verified_here = false;
+    memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
+    return moult_journal_stage(s, MOULT_STAGE_NONE) == MOULT_OK;
+}

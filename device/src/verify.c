@@ -1,0 +1,163 @@
+/* verify.c - steps 13 and 14: what is on flash, read back from flash (states VERIFY, IMAGE). */
+#include <assert.h>
+#include <string.h>
+#include "device/src/flow.h"
+#include "device/src/hash.h"
+#include "formats/secure_boot.h"
+
+/* Not what was signed: it ends, or, where the slot was only taken on its own word, the transfer
+ * begins. */
+static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
+                                int32_t native)
+{
+    if (s->is_adopted) { return MOULT_STATE_PREPARE; }
+    moult_trouble(s, detail, native);
+    return moult_drop(s);
+}
+
+/* --- VERIFY --- */
+
+/* Erased behind the image: to the end of its last sector, and the two sectors after it. */
+static bool is_tail_clean(struct moult_session *s)
+{
+    enum { SECTORS_BEHIND = 2 };
+    const struct moult_port *port = s->port;
+    uint8_t pad[MOULT_WRITE_UNIT];
+    uint32_t size = s->plan.size;
+    uint32_t padded = (size + MOULT_WRITE_UNIT - 1) / MOULT_WRITE_UNIT * MOULT_WRITE_UNIT;
+    uint32_t sector =
+        (size + MOULT_SECTOR_SIZE - 1) / MOULT_SECTOR_SIZE * MOULT_SECTOR_SIZE;
+    if (padded > size) {
+        if (port->flash_read(port->context, s->plan.slot, size, pad, padded - size) != 0 ||
+            !moult_bytes_all(pad, padded - size, 0xff)) {
+            return false;
+        }
+    }
+    uint32_t end = sector + SECTORS_BEHIND * MOULT_SECTOR_SIZE;
+    if (end > port->slot_size) { end = port->slot_size; }
+    for (uint32_t at = padded; at < end;) {
+        uint32_t next = (at / MOULT_SECTOR_SIZE + 1) * MOULT_SECTOR_SIZE;
+        bool is_erased = false;
+        if (port->flash_is_erased(port->context, s->plan.slot, at, next - at, &is_erased) !=
+                0 ||
+            !is_erased) {
+            return false;
+        }
+        at = next;
+    }
+    return true;
+}
+
+static enum moult_state judge(struct moult_session *s)
+{
+    uint8_t digest[MOULT_SHA256_SIZE];
+    if (!moult_hash_peek(s, digest) ||
+        !moult_bytes_equal(digest, s->plan.digest, sizeof digest)) {
+        return refused(s, MOULT_D_RESULT_DIGEST, 0);
+    }
+    if (!is_tail_clean(s)) { return refused(s, MOULT_D_TAIL, 0); }
+    return MOULT_STATE_IMAGE;
+}
+
+enum moult_state moult_state_VERIFY(struct moult_session *s)
+{
+    if (!moult_has_target(s) || !s->plan.has_head) { return MOULT_STATE_IDLE; }
+    struct moult_reader target = moult_target_reader(s);
+    if (s->phase == 0) {
+        s->phase = 1;
+        s->transfer.offset = 0;
+        if (!moult_hash_begin(s)) { return refused(s, MOULT_D_RESULT_DIGEST, 0); }
+    }
+    if (s->transfer.offset >= s->plan.size) { return judge(s); }
+    bool is_first = s->transfer.offset == 0;
+    if (!moult_hash_slot(s, &target, s->plan.size) ||
+        (is_first && !moult_hash_peek(s, s->transfer.first_digest))) {
+        return refused(s, MOULT_D_RESULT_DIGEST, s->trouble.native);
+    }
+    return MOULT_STATE_VERIFY;
+}
+
+/* --- IMAGE --- */
+
+/* Ends where the signed size ends: at its own end, or with the signature sector behind it. */
+static bool is_extent_right(struct moult_session *s)
+{
+    const struct moult_esp_image *image = &s->scratch.image.image;
+    uint32_t sector = moult_sb_sector_offset(image->size);
+    struct moult_sb_block block;
+    if (image->size == s->plan.size) { return true; }
+    return sector + MOULT_SB_SECTOR_SIZE == s->plan.size &&
+           moult_sb_block_read(&s->scratch.image.reader, sector, 0, s->port->crypto, &block,
+                               NULL) == MOULT_OK;
+}
+
+static enum moult_detail check_chip(struct moult_session *s, uint32_t page_size)
+{
+    struct moult_finding finding;
+    enum moult_status st =
+        moult_esp_image_runs_on(&s->scratch.image.image, s->config.chip_id,
+                                s->config.chip_revision, page_size, &finding);
+    if (st == MOULT_E_INCOMPATIBLE || s->scratch.image.image.chip_id != s->plan.chip_id) {
+        return MOULT_D_IMAGE_CHIP;
+    }
+    return st == MOULT_OK ? MOULT_D_NONE : MOULT_D_IMAGE_HEADER;
+}
+
+static bool is_info_right(struct moult_session *s)
+{
+    struct moult_image_info info;
+    const struct moult_plan *plan = &s->plan;
+    const struct moult_image_info *own = &s->running.info;
+    return moult_image_info_read(&s->scratch.image.reader, &info, NULL) == MOULT_OK &&
+           memcmp(info.fleet_id, own->fleet_id, 16) == 0 &&
+           memcmp(info.class_id, own->class_id, 16) == 0 &&
+           info.sequence == plan->sequence && info.rollback_floor == plan->rollback_floor &&
+           strcmp(info.version, plan->version) == 0;
+}
+
+/* Headers against the signed fields: what can be said without reading it all. */
+static enum moult_detail check_headers(struct moult_session *s)
+{
+    struct moult_app_desc desc;
+    const struct moult_port *port = s->port;
+    const struct moult_reader *target = &s->scratch.image.reader;
+    struct moult_finding finding;
+    if (moult_esp_image_parse(target, &s->scratch.image.image, &finding) != MOULT_OK ||
+        moult_app_desc_read(target, &desc) != MOULT_OK || !is_extent_right(s)) {
+        return MOULT_D_IMAGE_HEADER;
+    }
+    enum moult_detail why = check_chip(s, moult_app_desc_page_size(&desc));
+    if (why != MOULT_D_NONE) { return why; }
+    uint32_t fused = port->secure_version ? port->secure_version(port->context) : 0;
+    if (desc.secure_version != s->plan.secure_version || desc.secure_version < fused) {
+        return MOULT_D_IMAGE_SECVER;
+    }
+    return is_info_right(s) ? MOULT_D_NONE : MOULT_D_IMAGE_INFO;
+}
+
+/* Checksum and appended digest, as the bootloader will look at them. */
+static enum moult_state check_data(struct moult_session *s)
+{
+    struct moult_finding finding;
+    enum moult_status st =
+        moult_esp_check_step(&s->scratch.image.check, MOULT_SECTOR_SIZE, &finding);
+    if (st == MOULT_E_BUSY) { return MOULT_STATE_IMAGE; }
+    if (st != MOULT_OK) { return refused(s, MOULT_D_IMAGE_HEADER, finding.detail); }
+    s->is_verified_here = true;
+    return MOULT_STATE_RECHECK;
+}
+
+enum moult_state moult_state_IMAGE(struct moult_session *s)
+{
+    if (!moult_has_target(s) || !s->plan.has_head) { return MOULT_STATE_IDLE; }
+    if (s->phase == 1) { return check_data(s); }
+    s->phase = 1;
+    s->scratch.image.reader = moult_target_reader(s);
+    enum moult_detail why = check_headers(s);
+    if (why != MOULT_D_NONE) { return refused(s, why, 0); }
+    if (moult_esp_check_begin(&s->scratch.image.check, &s->scratch.image.reader,
+                              s->port->crypto, &s->scratch.image.image) == MOULT_OK) {
+        return MOULT_STATE_IMAGE;
+    }
+    return refused(s, MOULT_D_IMAGE_HEADER, 0);
+}
