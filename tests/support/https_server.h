@@ -30,7 +30,7 @@ const char *https_server_request(struct https_server *server, size_t index);
 
 void https_server_stop(struct https_server *server);
 
-/* A reply with Content-Length. type: "json", "problem", a media type. 16 buffers in turn. */
+/* A reply with Content-Length. type: "json", "problem", a media type. 16 in turn. */
 const char *https_text(int status, const char *type, const char *head, const char *body);
 
 #endif
