@@ -157,7 +157,8 @@ static enum moult_http_fault on_encoding(struct moult_http_parser *parser,
     return MOULT_HTTP_FAULT_NONE;
 }
 
-/* "bytes from-to/total", total may be "*"; or "bytes * /total" of a 416, which is no range. */
+/* "bytes from-to/total", total may be "*"; or "bytes * /total" of a 416, which is no range.
+ */
 static enum moult_http_fault on_range(struct moult_http_parser *parser,
                                       struct moult_bytes value)
 {

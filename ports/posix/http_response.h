@@ -2,8 +2,8 @@
  *
  * Layer    ports/posix: pure, no I/O; fuzzed by tests/fuzz/fuzz_http_response.c.
  * Format   RFC 9112, less what a strict client need not accept: bare LF, obs-fold, space
- *          before a colon, two lengths, length and chunks, chunk extensions, encodings other
- *          than chunked. Each is refused rather than guessed at.
+ *          before a colon, two lengths, length and chunks, chunk extensions, encodings
+ *          other than chunked. Each is refused rather than guessed at.
  * Memory   one struct of about 1.2 KB, the caller's. Body bytes are not copied: the parser
  *          points into what it was given.
  * Use it   begin; parse() with each piece until it has used it up; finish() when the peer

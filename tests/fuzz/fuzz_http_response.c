@@ -1,5 +1,6 @@
-/* fuzz_http_response.c - the device's response parser: byte by byte equals all at once, and what
- * it lets through keeps its promises. The first input byte says whether the peer closes. */
+/* fuzz_http_response.c - the device's response parser: byte by byte equals all at once, and
+ * what it lets through keeps its promises. The first input byte says whether the peer
+ * closes. */
 #include <stdlib.h>
 #include <string.h>
 #include "ports/posix/http_response.h"

@@ -34,8 +34,8 @@ struct sim_device {
 /* Blank otadata and NVS, version "1.0.0" in ota_0, nothing in ota_1. */
 void sim_device_make(struct sim_device *device);
 
-/* The 336-byte sample image, with that version and secure_version, whole and valid, straight
- * into a slot, whatever is protected. */
+/* The 336-byte sample image, with that version and secure_version, whole and valid,
+ * straight into a slot, whatever is protected. */
 void sim_device_put_image(struct sim_device *device, uint32_t slot, const char *version,
                           uint32_t secure_version);
 

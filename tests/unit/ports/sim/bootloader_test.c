@@ -211,7 +211,8 @@ static void test_the_application_cannot_write_what_runs_or_the_table(void)
     }
 }
 
-/* --- The power-cut table of docs/design/otadata.md: one erase, eight words, nine cuts -- */
+/* --- The power-cut table of docs/design/otadata.md: one erase, eight words, nine cuts --
+ */
 
 enum act { SET_BOOT, FIRST_BOOT, MARK_VALID, MARK_INVALID, BOOT_WHILE_PENDING };
 
