@@ -134,7 +134,7 @@ static enum moult_status take_lock(struct store *store, struct store_error *erro
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->lock_fd < 0) {
         error->detail = MOULT_D_STORE_OPEN;
-        snprintf(error->text, sizeof error->text, "%s: %s", path, strerror(errno));
+        snprintf(error->text, sizeof error->text, "%.200s: %.40s", path, strerror(errno));
         return MOULT_E_IO;
     }
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -155,8 +155,6 @@ static enum moult_status migrate_one(struct store_db *db, size_t number)
     st = db_exec(db, store_migrations[number - 1].sql);
     if (st == MOULT_OK) { st = db_exec(db, set_version); }
     if (st == MOULT_OK) { return db_exec(db, "COMMIT"); }
-    char failure[STORE_ERROR_SIZE]; /* the roll-back must not overwrite what went wrong */
-    snprintf(failure, sizeof failure, "%s", store_db_failure(db));
     store_rollback(db);
     return st;
 }
