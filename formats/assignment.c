@@ -119,7 +119,7 @@ static void read_windows(struct moult_cbor_reader *reader, void *record)
     for (uint32_t i = 0; i < count; i++) {
         struct moult_window *window = &policy->windows[i];
         const uint8_t *start = reader->at;
-        if (moult_cbor_read_array(reader, 3, 3) != 3) { return; }
+        if (moult_cbor_read_array(reader, 3, 3) != 3) { continue; } /* it was skipped */
         window->use = (uint8_t)moult_cbor_read_u64(reader, 0, MOULT_WINDOW_ACTIVATE);
         window->from_s = moult_cbor_read_u64(reader, 0, UINT64_MAX);
         window->to_s = moult_cbor_read_u64(reader, 0, UINT64_MAX);

@@ -16,7 +16,7 @@ static void read_keys(struct moult_cbor_reader *reader, void *record)
         moult_cbor_read_array(reader, MOULT_KEYSET_KEYS_MIN, MOULT_KEYSET_KEYS_MAX);
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *start = reader->at;
-        if (moult_cbor_read_array(reader, 2, 2) != 2) { return; }
+        if (moult_cbor_read_array(reader, 2, 2) != 2) { continue; } /* it was skipped */
         if (moult_cbor_read_alg(reader) != MOULT_CBOR_ESP256) {
             moult_cbor_reject(reader, MOULT_E_RANGE, start);
         }

@@ -40,7 +40,7 @@ static void read_dependencies(struct moult_cbor_reader *reader, void *record)
     for (uint32_t i = 0; i < count; i++) {
         struct moult_dependency *dependency = &component->dependencies[i];
         const uint8_t *start = reader->at;
-        if (moult_cbor_read_array(reader, 2, 2) != 2) { return; }
+        if (moult_cbor_read_array(reader, 2, 2) != 2) { continue; } /* it was skipped */
         dependency->component = (uint8_t)moult_cbor_read_u64(reader, 0, UINT8_MAX);
         dependency->sequence = moult_cbor_read_u64(reader, 0, UINT64_MAX);
         if (dependency->component == component->id) {

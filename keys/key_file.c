@@ -173,8 +173,7 @@ enum moult_status keys_file_open(const char *path, struct keys_signer *out,
     enum moult_status st = load(path, true, &key, error);
     if (st != MOULT_OK) { return st; }
     st = fill_in(key, base_name(path), out);
-    if (st != MOULT_OK) { (void)bad_file(error, st, "a whole key pair", "no public part"); }
-    return st;
+    return st == MOULT_OK ? st : bad_file(error, st, "a whole key pair", "no public part");
 }
 
 enum moult_status keys_file_public(const char *path, uint8_t public_key[MOULT_PUBKEY_SIZE],
@@ -237,7 +236,7 @@ static enum moult_status write_new(const char *path, BIO *pem, struct keys_error
     int cause = errno;
     good = close(fd) == 0 && good;
     if (good) { return MOULT_OK; }
-    /* Half a key is of no use; should this fail too, the next run says that the file exists. */
+    /* Half a key is of no use; should this fail, the next run says that the file exists. */
     (void)unlink(path);
     return bad_file(error, MOULT_E_IO, "a writable file", strerror(cause));
 }
@@ -246,12 +245,9 @@ enum moult_status keys_file_generate(const char *path, struct keys_error *error)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     BIO *pem = key ? to_pem(key) : NULL;
-    enum moult_status st = MOULT_E_INTERNAL;
-    if (pem) {
-        st = write_new(path, pem, error);
-    } else {
-        (void)bad_file(error, st, "a new key", "OpenSSL failed");
-    }
+    enum moult_status st =
+        pem ? write_new(path, pem, error)
+            : bad_file(error, MOULT_E_INTERNAL, "a new key", "OpenSSL failed");
     BIO_free(pem);
     EVP_PKEY_free(key);
     keys_p256_forget_errors();
