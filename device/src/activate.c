@@ -49,7 +49,7 @@ static enum moult_state ask(struct moult_session *s)
     case MOULT_GATE_OPEN:
         break;
     case MOULT_GATE_CLOSED:
-        return moult_defer(s, kind);
+        return moult_tell(s, kind);
     case MOULT_GATE_ENDED:
         return moult_drop(s);
     }
@@ -70,7 +70,7 @@ enum moult_state moult_state_GATE(struct moult_session *s)
     case MOULT_GATE_OPEN:
         return ask(s);
     case MOULT_GATE_CLOSED:
-        return moult_defer(s, MOULT_REPORT_DEFERRED);
+        return moult_tell(s, MOULT_REPORT_DEFERRED);
     case MOULT_GATE_ENDED:
         break;
     }
@@ -154,11 +154,10 @@ enum moult_state moult_state_ARM(struct moult_session *s)
         break;
     default:
         st = prove(s);
+        if (st == MOULT_OK) { return MOULT_STATE_SWITCH; }
         break;
     }
-    if (st != MOULT_OK) { return unwritten(s, st); }
-    bool is_done = s->phase == ARM_PROVE + 1;
-    return is_done ? MOULT_STATE_SWITCH : MOULT_STATE_ARM;
+    return st == MOULT_OK ? MOULT_STATE_ARM : unwritten(s, st);
 }
 
 /* --- SWITCH --- */

@@ -45,11 +45,11 @@ void moult_unstored(struct moult_session *s, enum moult_status status);
  * refuse: steps 2 to 5, before the assignment is believed. An event, told once until an assignment is
  *         accepted. Nothing that survives changes.
  * fail:   the deployment ends here; told once per deployment and detail. The plan stays as it is.
- * defer:  not now; told once per deployment and detail. The plan stays.
+ * tell:   something else about the deployment (not now; it runs already), told once.
  * drop:   as fail, and the plan ends: the target slot can no longer boot. */
 enum moult_state moult_refuse(struct moult_session *s);
 enum moult_state moult_fail(struct moult_session *s);
-enum moult_state moult_defer(struct moult_session *s, enum moult_report_kind kind);
+enum moult_state moult_tell(struct moult_session *s, enum moult_report_kind kind);
 enum moult_state moult_drop(struct moult_session *s);
 
 /* The attempt ends here, the plan and its progress stay for a new order: counts it, then as fail. */

@@ -5,9 +5,15 @@
 bool moult_hash_begin(struct moult_session *s)
 {
     const struct moult_crypto *crypto = s->port->crypto;
+    moult_hash_end(s);
+    return crypto->sha256_init(crypto->context, &s->hash);
+}
+
+void moult_hash_end(struct moult_session *s)
+{
+    const struct moult_crypto *crypto = s->port->crypto;
     crypto->sha256_abort(crypto->context, &s->hash);
     s->hash = (struct moult_sha256){0};
-    return crypto->sha256_init(crypto->context, &s->hash);
 }
 
 bool moult_hash_add(struct moult_session *s, const uint8_t *data, size_t size)

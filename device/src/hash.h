@@ -10,6 +10,8 @@
 /* Start afresh, whatever was under way. False: the crypto library failed, as in all of these. */
 bool moult_hash_begin(struct moult_session *s);
 bool moult_hash_add(struct moult_session *s, const uint8_t *data, size_t size);
+/* Give back what the crypto library holds; harmless without a hash. */
+void moult_hash_end(struct moult_session *s);
 /* The digest so far; the hash goes on. */
 bool moult_hash_peek(struct moult_session *s, uint8_t out[32]);
 

@@ -75,7 +75,7 @@ static enum moult_state begin_install(struct moult_session *s,
     case MOULT_GATE_OPEN:
         return MOULT_STATE_RELEASE;
     case MOULT_GATE_CLOSED:
-        return moult_defer(s, MOULT_REPORT_DEFERRED);
+        return moult_tell(s, MOULT_REPORT_DEFERRED);
     case MOULT_GATE_ENDED:
         break;
     }

@@ -3,7 +3,6 @@
 #include <string.h>
 #include "device/src/contact.h"
 #include "device/src/flow.h"
-#include "device/src/outbox.h"
 #include "device/src/store.h"
 
 enum { PHASE_BEGIN, PHASE_POLL, PHASE_KEEP_ORDER };
@@ -85,9 +84,9 @@ static enum moult_detail misfit(const struct moult_session *s,
 
 static uint8_t free_slot(const struct moult_session *s)
 {
-    uint8_t running = s->running.boot.running;
-    return running >= s->port->slot_count ? 0
-                                          : (uint8_t)((running + 1u) % s->port->slot_count);
+    uint32_t running = s->running.boot.running;
+    if (running >= s->port->slot_count) { return 0; } /* the factory app runs */
+    return (uint8_t)((running + 1) % s->port->slot_count);
 }
 
 static void fill_offer(struct moult_session *s, const struct moult_release *release)
@@ -119,12 +118,8 @@ static void fill_offer(struct moult_session *s, const struct moult_release *rele
 /* It runs already: nothing to do but to say so. */
 static enum moult_state already_running(struct moult_session *s)
 {
-    struct moult_news news = {.kind = MOULT_REPORT_CONFIRMED,
-                              .deployment = s->offer.deployment};
     s->trouble = (struct moult_trouble){0};
-    moult_outbox_add(s, &news);
-    moult_contact_soon(s);
-    return MOULT_STATE_IDLE;
+    return moult_tell(s, MOULT_REPORT_CONFIRMED);
 }
 
 static enum moult_state ask(struct moult_session *s)
@@ -135,7 +130,7 @@ static enum moult_state ask(struct moult_session *s)
     case MOULT_GATE_OPEN:
         break;
     case MOULT_GATE_CLOSED:
-        return moult_defer(s, kind);
+        return moult_tell(s, kind);
     case MOULT_GATE_ENDED:
         return moult_fail(s);
     }

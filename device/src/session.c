@@ -4,6 +4,7 @@
 #include <string.h>
 #include "device/src/contact.h"
 #include "device/src/flow.h"
+#include "device/src/hash.h"
 #include "device/src/outbox.h"
 
 const struct moult_state_rule moult_state_rules[MOULT_STATE_COUNT] = {
@@ -126,6 +127,9 @@ static void enter(struct moult_session *s, enum moult_state next)
     if (s->port->log) {
         s->port->log(s->port->context, MOULT_LOG_DEBUG, MOULT_LOG_STATE, s->state, next);
     }
+    bool is_rest = next == MOULT_STATE_IDLE || next == MOULT_STATE_CLASSIFY ||
+                   next == MOULT_STATE_REBOOT;
+    if (is_rest) { moult_hash_end(s); }
     s->state = (uint8_t)next;
     s->phase = 0;
 }

@@ -79,7 +79,7 @@ static bool report_progress(struct moult_session *s)
     uint64_t every_ms = (uint64_t)s->config.progress_s * 1000;
     uint64_t last_ms = s->transfer.reported_ms;
     if (last_ms != 0 && s->now_ms - last_ms < every_ms) { return false; }
-    s->transfer.reported_ms = s->now_ms | 1u; /* never 0 */
+    s->transfer.reported_ms = s->now_ms ? s->now_ms : 1;
     struct moult_news news = {.kind = MOULT_REPORT_DOWNLOADING,
                               .deployment = s->plan.deployment,
                               .offset = s->transfer.mark.offset};
@@ -141,11 +141,11 @@ enum moult_state moult_state_FETCH(struct moult_session *s)
     case MOULT_GATE_OPEN:
         break;
     case MOULT_GATE_CLOSED:
-        return moult_defer(s, MOULT_REPORT_DEFERRED);
+        return moult_tell(s, MOULT_REPORT_DEFERRED);
     case MOULT_GATE_ENDED:
         return moult_drop(s);
     }
-    if (s->transfer.begun_ms == 0) { s->transfer.begun_ms = s->now_ms | 1u; }
+    if (s->transfer.begun_ms == 0) { s->transfer.begun_ms = s->now_ms ? s->now_ms : 1; }
     if (is_late(s)) {
         s->transfer.begun_ms = 0;
         moult_trouble(s, MOULT_D_XFER_DEADLINE, 0);

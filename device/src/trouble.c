@@ -76,7 +76,7 @@ enum moult_state moult_fail(struct moult_session *s)
     return tell(s, MOULT_REPORT_FAILED, s->contact.deployment);
 }
 
-enum moult_state moult_defer(struct moult_session *s, enum moult_report_kind kind)
+enum moult_state moult_tell(struct moult_session *s, enum moult_report_kind kind)
 {
     return tell(s, kind, s->contact.deployment);
 }

@@ -1,0 +1,183 @@
+/* update_world.h - a whole update on a table: a simulated ESP32-C3, the engine, and a scripted server
+ * whose statements are really signed.
+ *
+ * Use it   static struct world w; world_make(&w); change any field; world_boot(&w, MOULT_RESET_POWER_ON);
+ *          world_settle(&w); look at the slots, at w.reports and at w.session; world_free(&w).
+ *
+ * Deterministic but for the keys. Version 1.0.0 (sequence 1) runs in ota_0 and is confirmed; the server
+ * offers 1.1.0 (sequence 2), about 9 KB. Time passes by itself: 1 ms per step, and the whole wait when
+ * the engine waits. A flash plan of w.device.chip.flash cuts power as everywhere else.
+ */
+#ifndef MOULT_TESTS_SUPPORT_UPDATE_WORLD_H
+#define MOULT_TESTS_SUPPORT_UPDATE_WORLD_H
+
+#include "moult/session.h"
+#include "tests/support/sim_device.h"
+#include "tests/support/statements.h"
+
+enum {
+    WORLD_IMAGE_MAX = 16384,
+    WORLD_IMAGE_SIZE = 9000, /* of the segment; the image is a little more */
+    WORLD_REPORTS_MAX = 64,
+    WORLD_STEPS_MAX = 200000, /* of one world_settle(): more is a loop */
+    WORLD_BOOTS_MAX = 40,
+};
+
+struct world_image {
+    uint8_t data[WORLD_IMAGE_MAX];
+    uint32_t size;
+    uint8_t digest[32];
+    uint64_t sequence;
+};
+
+/* What to make of an image; 0 and NULL are the usual. */
+struct world_image_options {
+    uint64_t sequence;
+    const char *version;
+    uint64_t rollback_floor; /* 0: 1 */
+    uint32_t secure_version;
+    uint16_t chip_id;        /* 0: ESP32-C3 */
+    uint32_t size;           /* of the segment */
+    const uint8_t *class_id; /* of the record */
+    bool without_record, without_keyset;
+};
+
+/* A report as the server stored it, once per idempotency key. */
+struct world_report {
+    uint64_t boot_id;
+    uint32_t sequence;
+    uint8_t kind;
+    uint16_t reason, detail;
+    uint32_t native, offset;
+    uint8_t deployment[16];
+    uint8_t reset;
+    bool has_reset;
+    char text[MOULT_REPORT_TEXT_MAX + 1];
+    unsigned copies; /* how often it arrived */
+};
+
+/* How the artifact comes. */
+enum world_transfer {
+    WORLD_GOOD,
+    WORLD_NO_RANGES,    /* 200 and the whole file, whatever was asked */
+    WORLD_WRONG_RANGE,  /* 206 of another place */
+    WORLD_WRONG_TOTAL,  /* 206 with a total that is not the file's */
+    WORLD_WRONG_LENGTH, /* 200 with a length that is not the file's */
+    WORLD_TOO_LONG,     /* more bytes than announced */
+    WORLD_CUT,          /* every response ends after transfer_at bytes, connection lost */
+    WORLD_CUT_ONCE,     /* the first one does */
+    WORLD_SHORT,        /* every response ends after transfer_at bytes, as if complete */
+    WORLD_STALL,        /* headers, then nothing until the timeout */
+    WORLD_DRIBBLE,      /* one byte every ten seconds */
+    WORLD_CHANGED,      /* after transfer_at bytes the file is another one (other ETag) */
+    WORLD_FLIPPED,      /* one bit of the file is wrong */
+    WORLD_STATUS,       /* transfer_at is the status */
+    WORLD_REFUSE,       /* no connection */
+};
+
+struct world {
+    struct sim_device device;
+    struct moult_session session;
+    struct moult_port port;
+    struct moult_config config;
+    uint64_t now_ms;
+    uint64_t random; /* state of the generator */
+    bool has_entropy;
+
+    struct statements_fleet fleet;
+    struct world_image old, new;
+    unsigned boots;          /* since world_make() */
+    uint64_t crash_sequence; /* this image panics crash_after steps after it booted */
+    unsigned crash_after;
+    enum moult_health health[4]; /* by sequence of the running image */
+    unsigned health_asked;
+    unsigned reboots_told; /* calls of before_reboot */
+    enum moult_answer answer;
+
+    /* --- the server --- */
+    bool is_down;            /* refuses connections */
+    uint16_t checkin_status; /* 0: 200 */
+    uint32_t retry_after_s;
+    uint32_t next_s;
+    bool is_pending;          /* answers without an assignment */
+    enum moult_action action; /* of the order */
+    struct moult_release release;
+    struct statements_bytes release_envelope;
+    uint16_t release_status;
+    uint8_t release_digest[32];
+    uint8_t deployment[16];
+    struct moult_policy policy;
+    uint32_t policy_keys;     /* its present bits; 0: no policy in the order */
+    uint64_t counter, unix_s; /* unix_s at now_ms 0 */
+    uint32_t keyset_hint;
+    unsigned keyset_count; /* keysets[0] is version 2, ... */
+    struct statements_bytes keysets[2];
+    struct statements_bytes raw_order; /* size > 0: sent as it is */
+    uint32_t order_padding;            /* zero bytes behind the envelope */
+    unsigned order_keys;               /* signers; 0: the first assign key */
+    void (*tweak_order)(struct world *w, struct moult_assignment *order);
+    uint8_t served_nonce[16];
+    bool keeps_offering; /* also after the deployment was confirmed */
+    bool says_gone;      /* every report is answered with "gone" */
+
+    enum world_transfer transfer;
+    uint32_t transfer_at;
+    const char *second_url; /* a source before the good one, or NULL */
+
+    struct world_report reports[WORLD_REPORTS_MAX];
+    unsigned report_count;
+    unsigned checkins, posts, artifact_requests, keyset_requests, release_requests;
+    uint64_t artifact_bytes;
+    struct moult_checkin last_checkin; /* values only: its pointers are dead */
+    uint32_t last_facts;               /* present bits */
+
+    struct {
+        bool is_open, has_headers;
+        int kind; /* enum of update_world.c */
+        uint8_t body[MOULT_REPLY_SIZE_MAX + 4096];
+        const uint8_t *data;
+        uint32_t size, done, cut;
+        uint64_t begun_ms, next_ms;
+        struct moult_http_reply reply;
+        uint32_t timeout_ms;
+    } http;
+};
+
+void world_make(struct world *w);
+void world_free(struct world *w);
+/* Give back what a session that is abandoned mid-way still holds; keys stay. */
+void world_forget(struct world *w);
+
+/* Make an image; offer one: release statement, digests, deployment id "deployment-0000N". */
+void world_image(struct world *w, struct world_image *image,
+                 const struct world_image_options *options);
+void world_offer(struct world *w, const struct world_image *image);
+/* Sign w->release again after a field was changed, with the keys of the set (0: as usual). */
+void world_sign_release(struct world *w, unsigned keys);
+void world_deployment(struct world *w, char number);
+
+/* Write an image into a slot as a programmer with a cable would. */
+void world_put(struct world *w, uint32_t slot, const struct world_image *image);
+
+/* Power on or reset: a fresh session on what the flash holds. False: nothing boots. */
+MOULT_MUST_CHECK bool world_boot(struct world *w, uint8_t reset);
+
+/* One step, or a reboot. False: power is off (a planned cut). */
+MOULT_MUST_CHECK bool world_step(struct world *w);
+
+/* Steps, through reboots, until `count` further check-ins were answered and all is quiet: idle, no
+ * plan, no trial, nothing in the outbox. False: power went off, or it never settled. */
+MOULT_MUST_CHECK bool world_settle(struct world *w);
+/* Until the state has that name. False: power went off, or never. */
+MOULT_MUST_CHECK bool world_until(struct world *w, const char *state);
+
+bool world_runs(const struct world *w, const struct world_image *image);
+const uint8_t *world_slot(const struct world *w, uint32_t slot);
+
+/* The newest report of a kind; NULL: none. And the newest with a detail. */
+const struct world_report *world_report_of(const struct world *w,
+                                           enum moult_report_kind kind);
+const struct world_report *world_report_with(const struct world *w, uint16_t detail);
+unsigned world_count(const struct world *w, enum moult_report_kind kind);
+
+#endif
