@@ -22,8 +22,7 @@ unsigned role_parse(const char *words);
 /* "operator,releaser" into out (64 bytes). */
 void role_words(unsigned roles, char out[64]);
 
-#define TOKEN_TEXT_SIZE                                                                    \
-    64u /* "moult_" and 52 more characters, and a NUL; see token_text() */
+#define TOKEN_TEXT_SIZE 64u /* formats/token.h: 55 characters and a NUL, with room */
 
 /* A new token's text from 32 random bytes: "moult_" + base62 + checksum. False: no
  * randomness. */
