@@ -1,15 +1,15 @@
-/* control.h - the server's middle: registry, releases, rollouts and what each device is
- * told.
+/* control.h - the server's middle: registry, releases, rollouts, and what a device is told.
  *
  * Layer    server/control: between handlers (server/http, server/mqtt) and store + rollout
- * engine. No sockets, no SQL, no clock of its own: now_ms comes in. Page
- * docs/design/control.md. Memory   struct control is owned by who opened it; it holds about
- * 300 bytes per device. Threads  functions that take a struct store_db run where that
- * connection is: changes on the writer thread inside a store job, reads on any store
- * thread. The others say. Use it   store_open(), control_open(), control_keyset_add() of
- * the configured keyset, store_start(); control_timer() once a second from anywhere;
- * handlers call checkin.h, registry.h, releases.h, rollouts.h, why.h, admin.h;
- * store_stop(), control_close().
+ *          engine. No sockets, no SQL, no clock of its own: now_ms comes in.
+ * Page     docs/design/control.md.
+ * Memory   struct control is owned by who opened it; about 300 bytes per device.
+ * Threads  functions that take a struct store_db run where that connection is: changes on
+ *          the writer thread inside a store job, reads on any store thread. The others say.
+ * Use it   store_open(), control_open(), control_keyset_add() of the configured keyset,
+ *          store_start(); control_timer() once a second from one thread; handlers call
+ *          checkin.h, registry.h, releases.h, rollouts.h, why.h, admin.h; store_stop(),
+ *          control_close().
  */
 #ifndef MOULT_SERVER_CONTROL_CONTROL_H
 #define MOULT_SERVER_CONTROL_CONTROL_H
@@ -29,8 +29,9 @@
 #include "server/store/store.h"
 
 #define CONTROL_CLASSES_MAX 16u
-#define CONTROL_NAME_SIZE 65u /* product, class, rollout, actor names: 64 bytes and a NUL  \
-                               */
+#define CONTROL_NAME_SIZE                                                                  \
+    65u /* product, class, rollout, actor names: 64 bytes and a NUL                        \
+         */
 #define CONTROL_PROBLEM_SIZE 256u
 #define CONTROL_ADDRESS_SIZE 46u /* longest textual IPv6 address and a NUL */
 

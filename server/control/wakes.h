@@ -2,8 +2,8 @@
  *
  * Layer    server/control; the reader is server/mqtt.
  * Memory   a ring of WAKES_MAX entries; at most the newest per device is in it. When it is
- * full, a wake is dropped and counted: the device polls anyway. Threads  pushed from the
- * writer thread, taken by one reader.
+ *          full a wake is dropped and counted: the device polls anyway.
+ * Threads  pushed from the writer thread, taken by one reader.
  */
 #ifndef MOULT_SERVER_CONTROL_WAKES_H
 #define MOULT_SERVER_CONTROL_WAKES_H

@@ -1,14 +1,15 @@
-/* store.h - the database: one writer thread with group commit, some readers, typed
- * functions.
+/* store.h - the database: one writer thread with group commit, some readers.
  *
  * Layer    server/store. Typed rows and queries: store_device.h, store_release.h,
- * store_rollout.h, store_event.h, store_admin.h. SQL is nowhere else. Backend: sql.h,
- * sqlite/. Page     docs/design/store.md. Memory   struct store is owned by who opened it.
- * A struct store_db lives as long as the store and is only used inside a job (or between
- * open and start). Threads  store_write() and store_read() from any. run() and done() of a
- * write job are called on the writer thread, of a read job on a reader thread. Power done()
- * with MOULT_OK of a write job comes after COMMIT with synchronous=FULL: what it
- *          acknowledges survives a kill and a power cut.
+ *          store_rollout.h, store_event.h, store_admin.h. SQL is nowhere else. Backend:
+ *          sql.h and sqlite/.
+ * Page     docs/design/store.md.
+ * Memory   struct store is owned by who opened it. A struct store_db lives as long as the
+ *          store and is only used inside a job (or between open and start).
+ * Threads  store_write() and store_read() from any. run() and done() of a write job are
+ *          called on the writer thread, of a read job on a reader thread.
+ * Power    done() of a write job with MOULT_OK comes after COMMIT with synchronous=FULL:
+ *          what it acknowledges survives a kill and a power cut.
  * Use it   store_open(), load what you need through store_setup_db(), store_set_hooks(),
  *          store_start(); submit jobs; store_stop(), store_close().
  */

@@ -3,7 +3,7 @@
 #include "server/store/sql.h"
 #include "server/store/sql_values.h"
 
-enum moult_status store_token_put(struct store_db *db, const struct store_token *token)
+enum moult_status store_token_set(struct store_db *db, const struct store_token *token)
 {
     struct sql_statement *s =
         sql_prepare(db, "INSERT INTO token (name, sha256, roles, created, expires) "
@@ -36,6 +36,66 @@ enum moult_status store_token_each(struct store_db *db,
     sql_done(s);
     return st == MOULT_E_NOENT ? MOULT_OK : st;
 }
+
+/* --- audit -------------------------------------------------------------------------- */
+
+enum moult_status store_audit_head(struct store_db *db, uint64_t *index, uint8_t hash[32])
+{
+    struct sql_statement *s =
+        sql_prepare(db, "SELECT idx, hash FROM audit ORDER BY idx DESC LIMIT 1");
+    enum moult_status st = sql_step(s);
+    if (st == MOULT_OK) {
+        *index = (uint64_t)sql_int(s, 0);
+        value_bytes(s, 1, hash, 32);
+    }
+    sql_done(s);
+    return st;
+}
+
+enum moult_status store_audit_insert(struct store_db *db, const struct store_audit *row)
+{
+    struct sql_statement *s = sql_prepare(
+        db, "INSERT INTO audit (idx, time, actor, action, object, detail, peer, hash) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+    sql_bind_int(s, 1, (int64_t)row->index);
+    sql_bind_int(s, 2, row->time_ms);
+    sql_bind_text(s, 3, row->actor);
+    sql_bind_text(s, 4, row->action);
+    sql_bind_text(s, 5, row->object);
+    sql_bind_text(s, 6, row->detail);
+    sql_bind_text(s, 7, row->peer);
+    sql_bind_bytes(s, 8, (struct moult_bytes){row->hash, sizeof row->hash});
+    return sql_run(s);
+}
+
+enum moult_status
+store_audit_each(struct store_db *db, uint64_t after, uint32_t limit,
+                 bool (*each)(void *context, const struct store_audit *row), void *context)
+{
+    struct sql_statement *s =
+        sql_prepare(db, "SELECT idx, time, actor, action, object, detail, peer, hash "
+                        "FROM audit WHERE idx > ?1 ORDER BY idx LIMIT ?2");
+    sql_bind_int(s, 1, (int64_t)after);
+    sql_bind_int(s, 2, limit == 0 ? -1 : (int64_t)limit);
+    enum moult_status st;
+    while ((st = sql_step(s)) == MOULT_OK) {
+        struct store_audit row = {
+            .index = (uint64_t)sql_int(s, 0),
+            .time_ms = sql_int(s, 1),
+            .actor = sql_text(s, 2),
+            .action = sql_text(s, 3),
+            .object = sql_text(s, 4),
+            .detail = sql_text(s, 5),
+            .peer = sql_text(s, 6),
+        };
+        value_bytes(s, 7, row.hash, sizeof row.hash);
+        if (!each(context, &row)) { break; }
+    }
+    sql_done(s);
+    return st == MOULT_E_NOENT ? MOULT_OK : st;
+}
+
+/* --- idempotency, settings, outages -------------------------------------------------- */
 
 enum moult_status store_idempotency_find(struct store_db *db, struct store_idempotency *row,
                                          void (*each)(void *context, const char *reply),

@@ -1,4 +1,4 @@
-/* store_admin.h - rows of tokens, idempotency keys, settings and outages.
+/* store_admin.h - rows of tokens, audit, idempotency keys, settings and outages.
  *
  * Layer    server/store.
  * Memory   rows handed to a callback live for that call.
@@ -18,12 +18,30 @@ struct store_token {
     int64_t created_ms, expires_ms; /* expires_ms 0: never */
 };
 /* Inserts, or replaces the one of that name. MOULT_E_EXISTS: another has this digest. */
-MOULT_MUST_CHECK enum moult_status store_token_put(struct store_db *db,
+MOULT_MUST_CHECK enum moult_status store_token_set(struct store_db *db,
                                                    const struct store_token *token);
 MOULT_MUST_CHECK enum moult_status
 store_token_each(struct store_db *db,
                  bool (*each)(void *context, const struct store_token *token),
                  void *context);
+
+/* Append-only; server/control/audit.h computes the hash. */
+struct store_audit {
+    uint64_t index; /* 1, 2, 3 ... without a gap */
+    int64_t time_ms;
+    const char *actor, *action, *object; /* borrowed */
+    const char *detail, *peer;           /* borrowed; NULL: none */
+    uint8_t hash[32];
+};
+/* Index and hash of the last row. MOULT_OK; MOULT_E_NOENT: none yet; MOULT_E_IO. */
+MOULT_MUST_CHECK enum moult_status store_audit_head(struct store_db *db, uint64_t *index,
+                                                    uint8_t hash[32]);
+MOULT_MUST_CHECK enum moult_status store_audit_insert(struct store_db *db,
+                                                      const struct store_audit *row);
+/* Rows with index > after, oldest first, at most limit (0: all). */
+MOULT_MUST_CHECK enum moult_status
+store_audit_each(struct store_db *db, uint64_t after, uint32_t limit,
+                 bool (*each)(void *context, const struct store_audit *row), void *context);
 
 struct store_idempotency {
     const char *token, *key; /* borrowed */
@@ -32,8 +50,8 @@ struct store_idempotency {
     const char *reply; /* borrowed; JSON */
     int64_t time_ms;
 };
-/* Finds the row of row->token and row->key: fills in body_sha256, status and time, and hands the
- * reply to `each` (may be NULL). MOULT_OK; MOULT_E_NOENT; MOULT_E_IO. */
+/* Finds the row of row->token and row->key: fills in body_sha256, status and time, and hands
+ * the reply to `each` (may be NULL). MOULT_OK; MOULT_E_NOENT; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status
 store_idempotency_find(struct store_db *db, struct store_idempotency *row,
                        void (*each)(void *context, const char *reply), void *context);
