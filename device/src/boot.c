@@ -85,12 +85,17 @@ static void tell(struct moult_session *s, enum moult_report_kind kind)
     moult_outbox_add(s, &news);
 }
 
-/* The trial is over and lost: tell, remember, end the plan. In this order, each harmless to repeat. */
+/* The trial is over and lost. The verdict goes into the journal first: a power cut from here on must
+ * not make another class of it. Then tell, remember, end the plan, each harmless to repeat. */
 static enum moult_state give_up(struct moult_session *s)
 {
     uint16_t detail = s->trouble.detail;
     bool is_health = detail == MOULT_D_SELFTEST || detail == MOULT_D_CONFIRM_TIMEOUT ||
                      detail == MOULT_D_REVERTED;
+    if (s->plan.stage != MOULT_STAGE_FAILED) {
+        s->plan.verdict = s->trouble;
+        moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_FAILED));
+    }
     tell(s, MOULT_REPORT_ROLLED_BACK);
     if (is_health) { moult_unstored(s, moult_blocks_count(s)); } /* the server counts too */
     moult_plan_end(s);

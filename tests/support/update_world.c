@@ -208,7 +208,10 @@ static void hear(struct world *w, struct moult_cbor_list list)
     struct moult_report report;
     while (moult_report_next(&list, &report)) {
         stored(w, &report)->copies++;
-        bool is_done = report.kind == MOULT_REPORT_CONFIRMED && !w->keeps_offering &&
+        bool is_final = report.kind == MOULT_REPORT_CONFIRMED ||
+                        report.kind == MOULT_REPORT_ROLLED_BACK ||
+                        report.kind == MOULT_REPORT_FAILED;
+        bool is_done = is_final && !w->keeps_offering &&
                        memcmp(report.deployment_id, w->deployment, 16) == 0;
         if (is_done) { w->action = MOULT_ACTION_NONE; }
     }
@@ -540,7 +543,15 @@ bool world_boot(struct world *w, uint8_t reset)
     w->http.is_open = false;
     w->boots++;
     lose_ram(w);
-    if (sim_device_boot(&w->device, reset) != MOULT_OK) { return false; }
+    w->crash_left = w->crash_after;
+    struct sim_device *d = &w->device;
+    /* A reset leaves a planned cut planned; only a cut that has struck is over. */
+    if (d->chip.flash.is_off) { moult_sim_flash_power_on(&d->chip.flash); }
+    if (moult_sim_port_power_on(&d->port, &d->chip, &d->crypto, &d->build, reset) !=
+        MOULT_OK) {
+        return false;
+    }
+    w->foreign_boots += !world_runs(w, &w->old) && !world_runs(w, &w->new);
     moult_sim_port_callbacks(&w->device.port, &w->port);
     w->port.http_start = http_start;
     w->port.http_poll = http_poll;
@@ -564,7 +575,7 @@ static bool crash(struct world *w)
     bool is_doomed = w->crash_sequence != 0 && moult_on_trial(&w->session) &&
                      w->session.running.info.sequence == w->crash_sequence;
     if (!is_doomed) { return true; }
-    if (w->crash_after-- > 0) { return true; }
+    if (w->crash_left-- > 0) { return true; }
     return world_boot(w, MOULT_RESET_PANIC);
 }
 

@@ -87,8 +87,9 @@ struct world {
     struct statements_fleet fleet;
     struct world_image old, new;
     unsigned boots;          /* since world_make() */
+    unsigned foreign_boots;  /* of them into something that is neither old nor new */
     uint64_t crash_sequence; /* this image panics crash_after steps after it booted */
-    unsigned crash_after;
+    unsigned crash_after, crash_left;
     enum moult_health health[4]; /* by sequence of the running image */
     unsigned health_asked;
     unsigned reboots_told; /* calls of before_reboot */
@@ -117,7 +118,7 @@ struct world {
     unsigned order_keys;               /* signers; 0: the first assign key */
     void (*tweak_order)(struct world *w, struct moult_assignment *order);
     uint8_t served_nonce[16];
-    bool keeps_offering; /* also after the deployment was confirmed */
+    bool keeps_offering; /* also after the deployment's result */
     bool says_gone;      /* every report is answered with "gone" */
 
     enum world_transfer transfer;

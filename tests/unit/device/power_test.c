@@ -1,9 +1,10 @@
 /* power_test.c - device/src/: power is cut at every flash operation of a whole update.
  *
  * The flash model counts operations: a page program, a sector erase, in the slots, in otadata and in the
- * key-value store alike. A good run says how many there are; then each is cut, in each way, and the
- * device must come back, always on an approved image, and end confirmed on the new one.
- * Repeat one: MOULT_CUT=1432 MOULT_FAULT=3 MOULT_TRACE=1 test_device_power
+ * key-value store alike. A run without cuts says how many there are; then each is cut, in each way, and
+ * once more somewhere in the recovery. The device must come back every time, always on an approved image,
+ * and end where the run without cuts ended.
+ * Repeat one: MOULT_STORY=0 MOULT_CUT=143 MOULT_FAULT=3 MOULT_TRACE=1 test_device_power
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,10 @@
 #include "tests/support/update_world.h"
 
 static struct world w;
-static struct world fresh; /* as made, to begin each run from without making keys again */
+static struct world
+    fresh; /* as made: each run begins from its bytes, without making keys again */
+
+static unsigned cuts; /* that happened */
 
 static const struct {
     enum moult_sim_fault fault;
@@ -26,90 +30,128 @@ static const struct {
 };
 enum { FAULTS = sizeof faults / sizeof faults[0] };
 
-/* The session and the port point into the struct: never moved, only its bytes copied back. */
-static void begin(void)
+/* What the new image does, and where the device ends. */
+enum story { CONFIRMS, FAILS_ITS_CHECK, CRASHES, STORIES };
+
+/* The session and the port point into the struct, so that only the bytes are copied back. */
+static void begin(enum story story)
 {
     world_forget(&w);
     w = fresh;
     moult_sim_storage_ram(&w.device.storage, w.device.bits, sizeof w.device.bits);
     w.device.chip.storage = &w.device.storage;
     w.device.chip.flash.storage = &w.device.storage;
-    w.fleet.crypto = fresh.fleet.crypto;
     w.release.components[0].digest = w.new.digest;
     w.release.fleet_id = w.fleet.fleet_id;
     w.release.class_id = w.fleet.class_id;
+    if (story == FAILS_ITS_CHECK) { w.health[2] = MOULT_HEALTH_FAILED; }
+    if (story == CRASHES) {
+        w.crash_sequence = 2;
+        w.crash_after = 3;
+    }
 }
 
-static bool is_old_or_new(void)
+static bool came_out_right(enum story story)
 {
-    return world_runs(&w, &w.old) || world_runs(&w, &w.new);
+    unsigned confirmed = world_count(&w, MOULT_REPORT_CONFIRMED);
+    unsigned back = world_count(&w, MOULT_REPORT_ROLLED_BACK);
+    unsigned failed = world_count(&w, MOULT_REPORT_FAILED);
+    if (w.foreign_boots > 0) { return false; }
+    if (story == CONFIRMS) {
+        return world_runs(&w, &w.new) && confirmed == 1 && back == 0 && failed == 0;
+    }
+    return world_runs(&w, &w.old) && confirmed == 0 && back == 1 && failed == 0;
 }
 
-/* Runs on through planned and unplanned resets until all is quiet; every boot is an approved one. */
-static bool converge(unsigned cuts_left)
+/* Runs on through the resets until all is quiet. The first recovery is cut again. */
+static bool converge(uint64_t second_cut)
 {
-    for (unsigned i = 0; i <= cuts_left; i++) {
-        if (world_settle(&w)) { return is_old_or_new(); }
+    enum { CUTS_MAX = 3 };
+    for (unsigned i = 0; i < CUTS_MAX; i++) {
+        if (world_settle(&w)) { return true; }
         if (!w.device.chip.flash.is_off) { return false; } /* it never came to rest */
-        if (!world_boot(&w, MOULT_RESET_POWER_ON) || !is_old_or_new()) { return false; }
+        cuts++;
+        if (!world_boot(&w, MOULT_RESET_POWER_ON)) { return false; }
+        if (i == 0 && second_cut > 0) {
+            w.device.chip.flash.plan = (struct moult_sim_plan){
+                MOULT_SIM_CUT_MIXED, w.device.chip.flash.operation_count + second_cut, 0,
+                second_cut};
+        }
     }
     return false;
 }
 
-static uint64_t operations_of_a_good_run(void)
+static uint64_t operations(enum story story)
 {
-    begin();
+    begin(story);
     if (!world_boot(&w, MOULT_RESET_POWER_ON) || !world_settle(&w)) { return 0; }
-    return world_runs(&w, &w.new) ? w.device.chip.flash.operation_count : 0;
+    return came_out_right(story) ? w.device.chip.flash.operation_count : 0;
 }
 
-static bool run_with_cut(uint64_t at, unsigned fault)
+static bool run_with_cut(enum story story, uint64_t at, unsigned fault)
 {
-    begin();
-    w.device.chip.flash.plan = (struct moult_sim_plan){
-        faults[fault].fault, at, faults[fault].torn_size, at * 2654435761u};
+    begin(story);
+    uint64_t second = at * 2654435761u >> 7 & 63; /* 0: none */
+    w.device.chip.flash.plan =
+        (struct moult_sim_plan){faults[fault].fault, at, faults[fault].torn_size, at};
     bool is_up = world_boot(&w, MOULT_RESET_POWER_ON);
     if (!is_up && w.device.chip.flash.is_off) {
         is_up = world_boot(&w, MOULT_RESET_POWER_ON);
     }
-    return is_up && converge(4) && world_runs(&w, &w.new) &&
-           world_count(&w, MOULT_REPORT_CONFIRMED) == 1 &&
-           world_count(&w, MOULT_REPORT_FAILED) == 0 &&
-           world_count(&w, MOULT_REPORT_ROLLED_BACK) == 0;
+    return is_up && converge(second) && came_out_right(story);
 }
 
-static bool holds(uint64_t at, unsigned fault)
+static bool holds(enum story story, uint64_t at, unsigned fault)
 {
-    if (run_with_cut(at, fault)) { return true; }
+    if (run_with_cut(story, at, fault)) { return true; }
     char text[120];
-    snprintf(text, sizeof text, "  cut %s operation: MOULT_CUT=%llu MOULT_FAULT=%u\n",
-             faults[fault].name, (unsigned long long)at, fault);
+    snprintf(text, sizeof text, "  %s: MOULT_STORY=%d MOULT_CUT=%llu MOULT_FAULT=%u\n",
+             faults[fault].name, story, (unsigned long long)at, fault);
     check_print(text);
     return false;
 }
 
-static void test_a_cut_at_any_flash_operation_loses_nothing(void)
+static unsigned failures_of(enum story story)
 {
-    uint64_t count = operations_of_a_good_run();
-    check(count > 100);
-    printf("  %llu flash operations, %d ways to cut each\n", (unsigned long long)count,
-           FAULTS);
-    unsigned failures = 0;
+    cuts = 0;
+    uint64_t count = operations(story);
+    unsigned failures = count == 0;
+    printf("  story %d: %llu flash operations, %d ways to cut each\n", story,
+           (unsigned long long)count, FAULTS);
     for (uint64_t at = 1; at <= count; at++) {
         for (unsigned fault = 0; fault < FAULTS; fault++) {
-            failures += !holds(at, fault);
+            failures += !holds(story, at, fault);
         }
     }
-    check_equal(failures, 0);
+    printf("  %u cuts happened\n", cuts);
+    return cuts >= count * FAULTS ? failures
+                                  : UINT32_MAX; /* each planned one, and second ones */
+}
+
+static void test_a_cut_at_any_flash_operation_loses_nothing(void)
+{
+    check_equal(failures_of(CONFIRMS), 0);
+}
+
+static void test_a_cut_around_a_failed_trial_loses_no_verdict(void)
+{
+    check_equal(failures_of(FAILS_ITS_CHECK), 0);
+}
+
+static void test_a_cut_around_a_crashing_image_ends_on_the_old_one(void)
+{
+    check_equal(failures_of(CRASHES), 0);
 }
 
 /* One run, for looking at. */
 static int run_one(const char *cut)
 {
-    const char *fault = getenv("MOULT_FAULT");
-    return run_with_cut(strtoull(cut, NULL, 10), fault ? (unsigned)atoi(fault) % FAULTS : 0)
-               ? 0
-               : 1;
+    const char *fault = getenv("MOULT_FAULT"), *story = getenv("MOULT_STORY");
+    bool held =
+        run_with_cut(story ? (enum story)(atoi(story) % STORIES) : CONFIRMS,
+                     strtoull(cut, NULL, 10), fault ? (unsigned)atoi(fault) % FAULTS : 0);
+    printf("%s\n", held ? "holds" : "does not hold");
+    return held ? 0 : 1;
 }
 
 int main(void)
@@ -118,6 +160,8 @@ int main(void)
     const char *cut = getenv("MOULT_CUT");
     if (cut) { return run_one(cut); }
     check_run(test_a_cut_at_any_flash_operation_loses_nothing);
+    check_run(test_a_cut_around_a_failed_trial_loses_no_verdict);
+    check_run(test_a_cut_around_a_crashing_image_ends_on_the_old_one);
     world_forget(&w);
     world_free(&fresh);
     return check_report();
