@@ -1,12 +1,21 @@
 # Unit tests mirror the source path: tests/unit/formats/otadata_test.c tests formats/otadata.c and is
-# the ctest "formats/otadata". A test program links the library of its folder and tests/support.
+# the ctest "formats/otadata". A test program links the library of its folder, the files support_*.c
+# beside it, and tests/support.
 # The label "short" marks what `make test-short` runs, "tsan" what `make tsan` runs; e2e scripts carry "e2e".
 
 add_library(moult_test_support STATIC)
 moult_sources(moult_test_support tests/support)
 target_compile_definitions(moult_test_support PRIVATE _GNU_SOURCE)
 target_link_libraries(moult_test_support PUBLIC moult_formats moult_keys ${MBEDCRYPTO} moult_device
-                                                moult_port_sim)
+                                                moult_port_sim OpenSSL::SSL Threads::Threads)
+
+# Programs for scripts: a server and a network that misbehave on request.
+foreach(tool faulty_origin cut_proxy)
+    string(REPLACE "_" "-" name "${tool}")
+    add_executable(${name} "tests/support/${tool}/main.c")
+    target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+    target_link_libraries(${name} PRIVATE moult_test_support)
+endforeach()
 
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
@@ -19,13 +28,11 @@ foreach(test ${unit_tests})
     string(REGEX REPLACE "_test$" "" module "${base}")
     string(REPLACE "/" "_" target "test_${folder}_${module}")
     moult_library_name("${folder}" lib)
-    add_executable(${target} "tests/unit/${test}")
+    file(GLOB helpers CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/unit/${folder}/support_*.c")
+    add_executable(${target} "tests/unit/${test}" ${helpers})
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE MOULT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(${target} PRIVATE ${lib} moult_test_support PkgConfig::CMOCKA)
     add_test(NAME "${folder}/${module}" COMMAND ${target} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}")
-    if(folder MATCHES "^(client|cli)$") # tests/support/https_server.c
-        target_link_libraries(${target} PRIVATE OpenSSL::SSL Threads::Threads)
-    endif()
     set(labels short)
     if(folder MATCHES "^server")
         list(APPEND labels tsan)

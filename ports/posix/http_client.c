@@ -250,6 +250,9 @@ static enum move handshake(struct moult_http_client *client)
 {
     enum move move = judge(client, moult_tls_handshake(client->tls));
     if (move == MOVE_ON) { client->state = ST_SEND; }
+    if (move == MOVE_FAILED && client->failure.kind == MOULT_NET_RESET) {
+        client->failure.kind = MOULT_NET_TLS; /* how a server turns a certificate away */
+    }
     return move;
 }
 

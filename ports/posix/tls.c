@@ -58,7 +58,8 @@ static void set_version(mbedtls_ssl_config *config)
 }
 #endif
 
-/* TLS 1.3 sends tickets behind the handshake: a read then says so instead of giving bytes. */
+/* TLS 1.3 sends tickets behind the handshake: a read then says so instead of giving bytes.
+ */
 #ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
 static bool is_new_ticket(int rc)
 {
