@@ -162,34 +162,30 @@ static void write_protected(struct moult_cbor_writer *writer, const uint8_t *kid
 
 enum { TBS_PREFIX_MAX = 36 }; /* everything before the bytes of the payload */
 
-static struct moult_bytes tbs_prefix(uint8_t buffer[TBS_PREFIX_MAX], const uint8_t *kid,
-                                     int alg, size_t payload_size)
+static struct moult_bytes tbs_prefix(uint8_t buffer[TBS_PREFIX_MAX],
+                                     struct moult_bytes protected, size_t payload_size)
 {
     static const struct moult_bytes context = {(const uint8_t *)"Signature", 9};
-    uint8_t header[MOULT_COSE_PROTECTED_SIZE];
-    struct moult_cbor_writer protected;
-    moult_cbor_writer_init(&protected, header, sizeof header);
-    write_protected(&protected, kid, alg);
-
     struct moult_cbor_writer writer;
     moult_cbor_writer_init(&writer, buffer, TBS_PREFIX_MAX);
     moult_cbor_write_array(&writer, 5);
     moult_cbor_write_text(&writer, context);
     moult_cbor_write_bytes(&writer, NULL, 0); /* body header */
-    moult_cbor_write_bytes(&writer, header, sizeof header);
+    moult_cbor_write_bytes(&writer, protected.data, protected.size);
     moult_cbor_write_bytes(&writer, NULL, 0); /* external data */
     moult_cbor_write_bytes_head(&writer, payload_size);
-    assert(protected.status == MOULT_OK && writer.status == MOULT_OK);
+    assert(writer.status == MOULT_OK);
     return moult_cbor_written(&writer);
 }
 
-enum moult_status moult_cose_tbs_digest(const struct moult_crypto *crypto,
-                                        const uint8_t kid[MOULT_KID_SIZE], int alg,
-                                        struct moult_bytes payload,
-                                        uint8_t out[MOULT_SHA256_SIZE])
+enum moult_status moult_cose_sig_structure_digest(const struct moult_crypto *crypto,
+                                                  struct moult_bytes protected,
+                                                  struct moult_bytes payload,
+                                                  uint8_t out[MOULT_SHA256_SIZE])
 {
     uint8_t buffer[TBS_PREFIX_MAX];
-    struct moult_bytes prefix = tbs_prefix(buffer, kid, alg, payload.size);
+    assert(protected.size <= MOULT_COSE_PROTECTED_SIZE);
+    struct moult_bytes prefix = tbs_prefix(buffer, protected, payload.size);
     struct moult_sha256 hash = {0};
     if (crypto->sha256_init(crypto->context, &hash) &&
         crypto->sha256_update(crypto->context, &hash, prefix.data, prefix.size) &&
@@ -202,13 +198,27 @@ enum moult_status moult_cose_tbs_digest(const struct moult_crypto *crypto,
     return MOULT_E_INTERNAL;
 }
 
+enum moult_status moult_cose_tbs_digest(const struct moult_crypto *crypto,
+                                        const uint8_t kid[MOULT_KID_SIZE], int alg,
+                                        struct moult_bytes payload,
+                                        uint8_t out[MOULT_SHA256_SIZE])
+{
+    uint8_t header[MOULT_COSE_PROTECTED_SIZE];
+    struct moult_cbor_writer writer;
+    moult_cbor_writer_init(&writer, header, sizeof header);
+    write_protected(&writer, kid, alg);
+    return moult_cose_sig_structure_digest(crypto, moult_cbor_written(&writer), payload,
+                                           out);
+}
+
 bool moult_cose_signed_by(const struct moult_crypto *crypto, const struct moult_cose *cose,
                           unsigned index, const uint8_t public_key[MOULT_PUBKEY_SIZE])
 {
     uint8_t digest[MOULT_SHA256_SIZE];
+    struct moult_bytes protected = {signature_at(cose, index) + SIGNATURE_PROTECTED,
+                                    MOULT_COSE_PROTECTED_SIZE};
     enum moult_status st =
-        moult_cose_tbs_digest(crypto, moult_cose_kid(cose, index),
-                              moult_cose_alg(cose, index), cose->payload, digest);
+        moult_cose_sig_structure_digest(crypto, protected, cose->payload, digest);
     return st == MOULT_OK && crypto->verify_p256(crypto->context, public_key, digest,
                                                  moult_cose_signature_bytes(cose, index));
 }

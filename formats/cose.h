@@ -62,6 +62,13 @@ MOULT_MUST_CHECK enum moult_status
 moult_cose_tbs_digest(const struct moult_crypto *crypto, const uint8_t kid[MOULT_KID_SIZE],
                       int alg, struct moult_bytes payload, uint8_t out[MOULT_SHA256_SIZE]);
 
+/* The same for any protected header of a signature, at most MOULT_COSE_PROTECTED_SIZE bytes,
+ * as it stands in the envelope. */
+MOULT_MUST_CHECK enum moult_status
+moult_cose_sig_structure_digest(const struct moult_crypto *crypto,
+                                struct moult_bytes protected, struct moult_bytes payload,
+                                uint8_t out[MOULT_SHA256_SIZE]);
+
 /* Whether signature `index` of the envelope is by `public_key`. The kid is not looked at,
  * except that it is part of what was signed. */
 bool moult_cose_signed_by(const struct moult_crypto *crypto, const struct moult_cose *cose,

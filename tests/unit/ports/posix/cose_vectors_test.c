@@ -51,7 +51,7 @@ struct vector {
     uint8_t message[512], published[512], external[64], key[64];
     size_t message_size, published_size, external_size;
     int64_t tag; /* -1: none */
-    struct moult_bytes body_protected, sign_protected, payload, signature;
+    struct moult_bytes body_protected, body_unprotected, sign_protected, payload, signature;
 };
 
 static const json_t *signer_of(const struct vector *vector)
@@ -93,7 +93,7 @@ static bool take_apart(struct vector *vector)
     }
     if (moult_cbor_read_array(&reader, 4, 4) != 4) { return false; }
     vector->body_protected = header(moult_cbor_read_bytes(&reader, 0, 64));
-    (void)moult_cbor_read_any(&reader); /* unprotected */
+    vector->body_unprotected = moult_cbor_read_any(&reader);
     vector->payload = moult_cbor_read_bytes(&reader, 0, 256);
     if (!vector->is_sign1) {
         (void)moult_cbor_read_array(&reader, 1, 1); /* failures are in the status */
@@ -148,19 +148,16 @@ static size_t rebuild(const struct vector *vector, uint8_t *out, size_t capacity
     return writer.status == MOULT_OK ? writer.size : 0;
 }
 
-/* The protected header that names the algorithm holds entry 1 = -7 (26). Sign1 puts it into
- * the body; without a protected one, the unprotected header is asked, as the vectors do. */
+/* The header that names the algorithm holds entry 1 = -7. COSE_Sign1 has it in the body,
+ * and where no header is protected, in the unprotected one. */
 static bool is_es256(const struct vector *vector)
 {
-    struct moult_bytes protected =
+    struct moult_bytes names =
         vector->is_sign1 ? vector->body_protected : vector->sign_protected;
+    if (names.size == 0) { names = vector->body_unprotected; }
     struct moult_cbor_reader reader;
-    if (protected.size == 0) {
-        return vector->is_sign1 &&
-               memchr(vector->message, 0x26, vector->message_size) != NULL;
-    }
-    moult_cbor_reader_init(&reader, protected);
-    for (uint32_t left = moult_cbor_read_map(&reader, 1, 9); left > 0; left--) {
+    moult_cbor_reader_init(&reader, names);
+    for (uint32_t left = moult_cbor_read_map(&reader, 0, 9); left > 0; left--) {
         if (moult_cbor_read_u64(&reader, 0, 99) == 1) {
             return moult_cbor_read_alg(&reader) == MOULT_CBOR_ES256;
         }
