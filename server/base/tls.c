@@ -93,6 +93,7 @@ static bool set_protocol(SSL_CTX *ssl)
                                  SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ssl, 1); /* one read(2) per record instead of two */
     SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_ciphersuites(ssl, suites_13) == 1 &&
@@ -244,7 +245,7 @@ enum tls_io tls_write(struct tls_conn *conn, const void *data, size_t size, size
 
 bool tls_has_pending(const struct tls_conn *conn)
 {
-    return SSL_pending(conn->ssl) > 0;
+    return SSL_has_pending(conn->ssl) == 1;
 }
 
 void tls_close(struct tls_conn *conn)

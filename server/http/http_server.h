@@ -80,7 +80,10 @@ struct http_server_options {
     uint32_t write_ms;     /* between two moments at which the socket took bytes [60000] */
     uint32_t idle_ms;      /* kept alive without a request [30000] */
     uint32_t reply_ms;     /* an asynchronous reply [30000]; then 503 and close */
+    uint32_t linger_ms;    /* for the peer to read our last words [2000] */
     uint32_t requests_max; /* per connection [100000]; then Connection: close */
+    uint32_t
+        requests_open_max; /* read or answered at a time, per thread [4096]: 15 KB each */
     const char *spool_folder; /* for bodies over HTTP_BODY_MEMORY_MAX [/tmp] */
 
     const struct clock *clock;   /* borrowed [clock_system()] */

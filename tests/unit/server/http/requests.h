@@ -29,9 +29,9 @@ struct request_row {
 #define GET(target) "GET " target " HTTP/1.1\r\n" H "\r\n"
 #define WITH(fields) "GET / HTTP/1.1\r\n" H fields "\r\n"
 #define POST(fields, body) "POST / HTTP/1.1\r\n" H fields "\r\n" body
-#define ROW(name, text, accepted, status, nginx)                                                   \
-    {                                                                                              \
-        name, text, sizeof(text) - 1, accepted, status, nginx                                      \
+#define ROW(name, text, accepted, status, nginx)                                           \
+    {                                                                                      \
+        name, text, sizeof(text) - 1, accepted, status, nginx                              \
     }
 
 /* clang-format off */
