@@ -43,6 +43,29 @@ static void test_a_full_field_needs_no_nul(void)
     check_bytes(again, raw, sizeof raw);
 }
 
+static void test_every_field_has_its_place(void)
+{
+    uint8_t raw[MOULT_APP_DESC_SIZE], again[MOULT_APP_DESC_SIZE];
+    struct moult_app_desc desc;
+    for (uint32_t i = 0; i < sizeof raw; i++) {
+        raw[i] = (uint8_t)(i | 1);
+    } /* no NUL */
+    memcpy(raw, "\x32\x54\xcd\xab", 4);
+    memset(raw + 8, 0, 8);
+    memset(raw + 182, 0, 74);
+    check_equal(moult_app_desc_parse(raw, &desc), MOULT_OK);
+    check_equal(strlen(desc.version), 32);
+    check_equal(strlen(desc.time), 16);
+    check_equal(strlen(desc.date), 16);
+    check_equal(strlen(desc.idf_version), 32);
+    check_equal(desc.efuse_block_revision_min, 0xb1b1);
+    check_equal(desc.efuse_block_revision_max, 0xb3b3);
+    check_equal(desc.mmu_page_log2, 0xb5);
+    check_equal(desc.spi_flash_mode, 0xb5);
+    moult_app_desc_encode(&desc, again);
+    check_bytes(again, raw, sizeof raw);
+}
+
 static void test_no_descriptor_is_told_from_a_short_image(void)
 {
     uint8_t image[SAMPLE_IMAGE_SIZE];
@@ -61,6 +84,8 @@ static void test_page_size_outside_the_chips_range_is_the_default(void)
 {
     struct moult_app_desc desc = {.mmu_page_log2 = 13};
     check_equal(moult_app_desc_page_size(&desc), 8192);
+    desc.mmu_page_log2 = 16;
+    check_equal(moult_app_desc_page_size(&desc), 65536);
     desc.mmu_page_log2 = 0;
     check_equal(moult_app_desc_page_size(&desc), 65536);
     desc.mmu_page_log2 = 255;
@@ -71,6 +96,7 @@ int main(void)
 {
     check_run(test_fields_of_the_worked_example);
     check_run(test_a_full_field_needs_no_nul);
+    check_run(test_every_field_has_its_place);
     check_run(test_no_descriptor_is_told_from_a_short_image);
     check_run(test_page_size_outside_the_chips_range_is_the_default);
     return check_report();

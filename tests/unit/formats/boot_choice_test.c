@@ -410,6 +410,54 @@ static void test_old_trial_is_aborted_before_the_new_one_begins(void)
     check_equal(get_le32(choice.writes[1].raw + 24), MOULT_OTADATA_PENDING_VERIFY);
 }
 
+static void test_a_normal_boot_is_no_fallback(void)
+{
+    entry_bytes raw[2];
+    struct machine m = {.table = {.slot_count = 2, .has_otadata = true, .rollback = true}};
+    struct moult_boot_probe probe = {&m, machine_verifies, machine_version};
+    struct moult_boot_choice choice;
+    m.slot_verifies[0] = m.slot_verifies[1] = true;
+    moult_otadata_encode(1, MOULT_OTADATA_VALID, raw[0]);
+    moult_otadata_encode(2, MOULT_OTADATA_ABORTED, raw[1]);
+    check_equal(moult_boot_choose(&m.table, (const entry_bytes *)raw, &probe, &choice),
+                MOULT_OK);
+    check_equal(choice.entry, 0);
+    check_equal(choice.booted, 0);
+    check(!choice.is_fallback);
+    m.slot_verifies[0] = false;
+    check_equal(moult_boot_choose(&m.table, (const entry_bytes *)raw, &probe, &choice),
+                MOULT_OK);
+    check_equal(choice.booted, 1);
+    check(choice.is_fallback);
+    memset(raw, 0xff, sizeof raw); /* otadata names nothing: not a fallback either */
+    check_equal(moult_boot_choose(&m.table, (const entry_bytes *)raw, &probe, &choice),
+                MOULT_OK);
+    check_equal(choice.entry, -1);
+    check_equal(choice.booted, 1);
+    check(!choice.is_fallback);
+}
+
+static bool only_15(void *context, int which)
+{
+    (void)context;
+    return which == 15;
+}
+
+static void test_sixteen_slots(void)
+{
+    entry_bytes raw[2];
+    struct moult_boot_table table = {
+        .slot_count = 16, .has_otadata = true, .rollback = true};
+    struct moult_boot_probe probe = {NULL, only_15, NULL};
+    struct moult_boot_choice choice;
+    moult_otadata_encode(16, MOULT_OTADATA_VALID, raw[0]);
+    memset(raw[1], 0xff, sizeof raw[1]);
+    check_equal(moult_boot_choose(&table, (const entry_bytes *)raw, &probe, &choice),
+                MOULT_OK);
+    check_equal(choice.booted, 15);
+    check(!choice.is_fallback);
+}
+
 static void test_rules_that_cannot_be(void)
 {
     static const entry_bytes raw[2];
@@ -607,6 +655,8 @@ int main(void)
     check_run(test_without_otadata_the_order_is_factory_slots_test);
     check_run(test_a_fallback_leaves_otadata_naming_the_bad_slot);
     check_run(test_old_trial_is_aborted_before_the_new_one_begins);
+    check_run(test_a_normal_boot_is_no_fallback);
+    check_run(test_sixteen_slots);
     check_run(test_rules_that_cannot_be);
     check_run(test_cut_set_boot_keeps_a);
     check_run(test_cut_start_of_trial_loses_the_activation_silently);

@@ -225,6 +225,104 @@ static void test_more_than_16_mb_is_over_the_limit(void)
     check_equal(finding.expected, 0x1000000);
 }
 
+/* The largest segment, the largest image: each one step further is refused. */
+static void test_limits_are_exact(void)
+{
+    struct moult_esp_image out;
+    struct moult_finding finding;
+    load(SAMPLE_IMAGE_SIZE);
+    image[23] = 0;
+    image[1] = 1;
+    memcpy(image + 28, "\xd0\xff\xff\x00", 4); /* 16 MB - 48: the image is 16 MB exactly */
+    reader.size = UINT32_MAX;
+    check_equal(parse(&out, &finding), MOULT_OK);
+    check_equal(out.size, 0x1000000);
+    memcpy(image + 28, "\xe0\xff\xff\x00", 4);
+    check_equal(parse(&out, &finding), MOULT_E_RANGE);
+    check_equal(finding.detail, MOULT_D_IMAGE_LIMIT);
+    memcpy(image + 28, "\xfc\xff\xff\x00",
+           4); /* the largest segment: only the sum is too much */
+    check_equal(parse(&out, &finding), MOULT_E_RANGE);
+    check_equal(finding.detail, MOULT_D_IMAGE_LIMIT);
+    memcpy(image + 28, "\x00\x00\x00\x01", 4);
+    check_equal(parse(&out, &finding), MOULT_E_RANGE);
+    check_equal(finding.detail, MOULT_D_ESP_SEGMENT);
+}
+
+static void test_speed_and_size_are_the_two_nibbles(void)
+{
+    struct moult_esp_image out;
+    struct moult_finding finding;
+    load(SAMPLE_IMAGE_SIZE);
+    image[3] = 0x4f;
+    check_equal(parse(&out, &finding), MOULT_OK);
+    check_equal(out.spi_speed, 15);
+    check_equal(out.spi_size, 4);
+}
+
+/* What lies behind the last segment is not one. */
+static void test_only_as_many_segments_as_the_header_says(void)
+{
+    struct moult_esp_image out;
+    struct moult_finding finding;
+    load(SAMPLE_IMAGE_SIZE);
+    memset(image + 288, 0x77, 15);
+    check_equal(parse(&out, &finding), MOULT_OK);
+    check_equal(out.size, SAMPLE_IMAGE_SIZE);
+    check_equal(out.segments[1].size, 0);
+}
+
+static uint32_t crypto_left; /* calls until the library fails */
+static struct moult_crypto real;
+
+static bool failing_init(void *context, struct moult_sha256 *hash)
+{
+    return crypto_left-- != 0 && real.sha256_init(context, hash);
+}
+
+static bool failing_update(void *context, struct moult_sha256 *hash, const uint8_t *data,
+                           size_t size)
+{
+    return crypto_left-- != 0 && real.sha256_update(context, hash, data, size);
+}
+
+static bool failing_final(void *context, struct moult_sha256 *hash, uint8_t out[32])
+{
+    bool works = crypto_left-- != 0;
+    if (!works) { real.sha256_abort(context, hash); }
+    return works && real.sha256_final(context, hash, out);
+}
+
+static void test_a_failing_crypto_library_is_handed_on(void)
+{
+    struct moult_crypto crypto = real = keys_openssl_crypto();
+    struct moult_esp_image out;
+    struct moult_finding finding;
+    uint32_t size, n = 0;
+    uint8_t digest[32];
+    crypto.sha256_init = failing_init;
+    crypto.sha256_update = failing_update;
+    crypto.sha256_final = failing_final;
+    load(SAMPLE_SIGNED_SIZE);
+    sample_signed_image(image);
+    check_equal(parse(&out, &finding), MOULT_OK);
+    for (enum moult_status st = MOULT_E_INTERNAL; st != MOULT_OK; n++) {
+        crypto_left = n;
+        st = moult_esp_image_verify(&reader, &crypto, &out, &finding);
+        check(st == MOULT_OK || st == MOULT_E_INTERNAL);
+        check(n < 100);
+    }
+    check(n > 5);
+    n = 0;
+    for (enum moult_status st = MOULT_E_INTERNAL; st != MOULT_OK; n++) {
+        crypto_left = n;
+        st = moult_esp_image_measure(&reader, &crypto, &out, &size, digest);
+        check(st == MOULT_OK || st == MOULT_E_INTERNAL);
+        check(n < 1000);
+    }
+    check(n > 5);
+}
+
 static void test_runs_on(void)
 {
     struct moult_esp_image out;
@@ -252,10 +350,15 @@ static void test_runs_on(void)
     check_equal(finding.detail, MOULT_D_ESP_SEGMENT_MAP);
     check_equal(finding.expected, 0x24);
     check_equal(finding.found, 0x20);
+    out.segments[0].load_address = 0x3c000021;
+    check_equal(moult_esp_image_runs_on(&out, MOULT_CHIP_ESP32C3, 3, 0, NULL),
+                MOULT_E_FORMAT);
     out.segment_count = 0;
     check_equal(moult_esp_image_runs_on(&out, MOULT_CHIP_ESP32C3, 3, 0, &finding),
                 MOULT_E_FORMAT);
     check_equal(finding.detail, MOULT_D_ESP_SEGMENTS);
+    check_equal(finding.expected, 1);
+    check_equal(finding.found, 0);
 }
 
 static void test_mapping_is_judged_by_the_images_own_page(void)
@@ -391,6 +494,10 @@ int main(void)
     check_run(test_an_image_without_digest_is_judged_by_its_checksum);
     check_run(test_headers_that_break_a_rule);
     check_run(test_more_than_16_mb_is_over_the_limit);
+    check_run(test_limits_are_exact);
+    check_run(test_speed_and_size_are_the_two_nibbles);
+    check_run(test_only_as_many_segments_as_the_header_says);
+    check_run(test_a_failing_crypto_library_is_handed_on);
     check_run(test_runs_on);
     check_run(test_mapping_is_judged_by_the_images_own_page);
     check_run(test_any_step_size_gives_the_same_verdict);

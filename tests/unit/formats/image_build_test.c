@@ -108,6 +108,34 @@ static void test_ram_fills_the_gap_before_mapped_code(void)
     check_equal(out[image.segments[3].offset + 70001], 0);
 }
 
+static void test_two_ram_parts_fill_one_gap(void)
+{
+    static uint8_t more[501];
+    struct moult_image_parts parts = three_parts();
+    struct moult_image_plan plan;
+    struct moult_esp_image image;
+    memset(more, 0x44, sizeof more);
+    parts.part_count = 4;
+    parts.parts[3] = (struct moult_image_part){0x3fc80000, {more, sizeof more}};
+    check_equal(build(&parts, &plan), MOULT_OK);
+    check(is_good(&image));
+    check_equal(image.segment_count, 5); /* data, RAM, RAM, zeros, code */
+    check_equal(image.segments[2].load_address, 0x3fc80000);
+    check_equal(image.segments[2].size, 504);
+    check_equal(out[image.segments[2].offset + 500], 0x44);
+    check_equal(out[image.segments[2].offset + 501], 0);
+}
+
+static void test_a_chip_with_one_window(void)
+{
+    struct moult_image_parts parts = three_parts();
+    struct moult_image_plan plan;
+    parts.chip_id = MOULT_CHIP_ESP32C6;
+    parts.part_count = 1;
+    parts.parts[0].load_address = 0x42000020;
+    check_equal(build(&parts, &plan), MOULT_OK);
+}
+
 static void test_ram_that_is_larger_than_the_gap_is_split(void)
 {
     static uint8_t large[100000];
@@ -185,6 +213,7 @@ static void test_parts_that_break_a_rule(void)
     check_equal(moult_image_plan(&parts, &plan, &finding), MOULT_E_ARG);
     check_equal(finding.detail, MOULT_D_IMAGE_LAYOUT);
     check_equal(finding.where, 2);
+    check_equal(finding.expected, 0x40380000);
 
     parts = three_parts();
     parts.parts[1].data.size = 0;
@@ -210,6 +239,7 @@ static void test_too_many_segments_are_refused(void)
     check_equal(moult_image_plan(&parts, &plan, &finding), MOULT_E_RANGE);
     check_equal(finding.detail, MOULT_D_IMAGE_SEGMENTS);
     check_equal(finding.expected, 16);
+    check_equal(finding.found, 17);
 }
 
 static void test_more_than_16_mb_is_refused(void)
@@ -248,6 +278,8 @@ int main(void)
 {
     check_run(test_the_worked_example_comes_out);
     check_run(test_ram_fills_the_gap_before_mapped_code);
+    check_run(test_two_ram_parts_fill_one_gap);
+    check_run(test_a_chip_with_one_window);
     check_run(test_ram_that_is_larger_than_the_gap_is_split);
     check_run(test_every_gap_can_be_filled);
     check_run(test_small_pages);

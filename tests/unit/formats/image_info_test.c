@@ -162,6 +162,78 @@ static void test_what_parse_refuses_encode_refuses(void)
     check_equal(raw[0], 0x55); /* untouched */
 }
 
+static void test_bounds_are_exact(void)
+{
+    struct moult_image_info info;
+    struct moult_finding finding;
+    uint8_t keyset[5], raw[MOULT_IMAGE_INFO_SIZE];
+    load();
+    memcpy(image + MOULT_IMAGE_INFO_OFFSET + 72, " ~\0\0\0",
+           5); /* first and last printable */
+    check_equal(moult_image_info_read(&reader, &info, NULL), MOULT_OK);
+    check_equal(moult_image_info_read_keyset(&reader, &info, keyset, 5), MOULT_OK);
+    image[MOULT_IMAGE_INFO_OFFSET + 73] = 0x7f;
+    check_equal(moult_image_info_read(&reader, &info, NULL), MOULT_E_FORMAT);
+    image[MOULT_IMAGE_INFO_OFFSET + 73] = 0; /* one character */
+    check_equal(moult_image_info_read(&reader, &info, NULL), MOULT_OK);
+    image[SEGMENT_SIZE_LOW] = 0x70; /* the padded keyset ends with the segment */
+    check_equal(moult_image_info_read(&reader, &info, NULL), MOULT_OK);
+    image[SEGMENT_SIZE_LOW] = 0x6f;
+    check_equal(moult_image_info_read(&reader, &info, &finding), MOULT_E_FORMAT);
+    check_equal(finding.detail, MOULT_D_ESP_INFO_KEYSET);
+    check_equal(finding.expected, 400);
+    check_equal(finding.found, 399);
+    info.keyset_size = MOULT_IMAGE_INFO_KEYSET_SIZE_MAX;
+    check_equal(moult_image_info_encode(&info, raw), MOULT_OK);
+    check_equal(moult_image_info_parse(raw, &info, NULL), MOULT_OK);
+}
+
+static void test_numbers_of_findings(void)
+{
+    static const struct {
+        uint32_t offset;
+        uint8_t value;
+        uint32_t expected, found;
+    } rows[] = {
+        {8, 2, 1, 2},        /* format */
+        {11, 8, 2048, 2053}, /* keyset size */
+        {12, 3, 0, 3},       /* reserved */
+        {48, 0, 1, 0},       /* sequence */
+        {56, 8, 7, 8},       /* floor */
+        {72, 7, 31, 7},      /* first character of the version */
+    };
+    struct moult_image_info info;
+    struct moult_finding finding;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        load();
+        image[MOULT_IMAGE_INFO_OFFSET + rows[i].offset] = rows[i].value;
+        check(moult_image_info_read(&reader, &info, &finding) != MOULT_OK);
+        check_equal(finding.expected, rows[i].expected);
+        check_equal(finding.found, rows[i].found);
+    }
+}
+
+static enum moult_status read_broken(void *context, uint32_t offset, uint8_t *out,
+                                     uint32_t size)
+{
+    const uint32_t *bad_offset = context;
+    if (offset == *bad_offset) { return MOULT_E_IO; }
+    memcpy(out, image + offset, size);
+    return MOULT_OK;
+}
+
+static void test_a_failing_reader_is_handed_on(void)
+{
+    static const uint32_t offsets[] = {288, 24, 397};
+    struct moult_image_info info;
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        uint32_t bad = offsets[i];
+        load();
+        reader = (struct moult_reader){&bad, read_broken, sizeof image};
+        check_equal(moult_image_info_read(&reader, &info, NULL), MOULT_E_IO);
+    }
+}
+
 static void test_no_keyset_is_allowed(void)
 {
     struct moult_image_info info;
@@ -180,6 +252,9 @@ int main(void)
     check_run(test_floor_may_equal_the_sequence);
     check_run(test_a_version_of_31_characters_fits_and_of_32_does_not);
     check_run(test_what_parse_refuses_encode_refuses);
+    check_run(test_bounds_are_exact);
+    check_run(test_numbers_of_findings);
+    check_run(test_a_failing_reader_is_handed_on);
     check_run(test_no_keyset_is_allowed);
     return check_report();
 }

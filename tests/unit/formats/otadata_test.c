@@ -32,6 +32,7 @@ static void test_crc_of_sequence_numbers(void)
         entry_bytes raw;
         moult_otadata_encode(rows[i].seq, MOULT_OTADATA_NEW, raw);
         check_equal(get_le32(raw + 28), rows[i].crc);
+        check_equal(moult_otadata_decode(raw).crc, rows[i].crc);
         check(moult_otadata_decode(raw).has_good_crc);
     }
 }
@@ -228,6 +229,60 @@ static void test_mark_changes_the_state_word_only(void)
                 MOULT_E_NOENT);
 }
 
+static void test_mark_finds_entry_0_as_well(void)
+{
+    entry_bytes raw[2];
+    struct moult_otadata_write write;
+    make(raw[0], 3, MOULT_OTADATA_PENDING_VERIFY, true);
+    make(raw[1], 2, MOULT_OTADATA_VALID, true);
+    check_equal(moult_otadata_mark((const entry_bytes *)raw, MOULT_OTADATA_INVALID, &write),
+                MOULT_OK);
+    check_equal(write.sector, 0);
+}
+
+/* Without rollback nothing is put on trial and nothing is aborted. */
+static void test_choose_without_rollback_rewrites_nothing(void)
+{
+    entry_bytes raw[2];
+    struct moult_otadata_choice choice;
+    struct moult_otadata_rules rules = {.slot_count = 2};
+    make(raw[0], 3, MOULT_OTADATA_NEW, true);
+    make(raw[1], 2, MOULT_OTADATA_PENDING_VERIFY, true);
+    check_equal(moult_otadata_choose((const entry_bytes *)raw, &rules, &choice), MOULT_OK);
+    check_equal(choice.entry, 0);
+    check_equal(choice.slot, 0);
+    check_equal(choice.state[0], MOULT_OTADATA_NEW);
+    check_equal(choice.state[1], MOULT_OTADATA_PENDING_VERIFY);
+    check(!choice.is_fresh && !choice.is_confirmed);
+}
+
+static void test_only_two_initial_entries_are_fresh(void)
+{
+    static const struct {
+        const char *name;
+        bool first_good,
+            second_good; /* CRC; a bad one in state ABORTED is initial and invalid */
+        bool is_fresh;
+    } rows[] = {
+        {"both", false, false, true},
+        {"first only", false, true, false},
+        {"second only", true, false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        entry_bytes raw[2];
+        struct moult_otadata_choice choice;
+        struct moult_otadata_rules rules = {.slot_count = 2, .rollback = true};
+        check_row(rows[i].name);
+        make(raw[0], 1, MOULT_OTADATA_ABORTED, rows[i].first_good);
+        make(raw[1], 2, MOULT_OTADATA_ABORTED, rows[i].second_good);
+        check_equal(moult_otadata_choose((const entry_bytes *)raw, &rules, &choice),
+                    MOULT_E_NOENT);
+        check_equal(choice.entry, -1);
+        check_equal(choice.is_fresh, rows[i].is_fresh);
+    }
+    check_row(NULL);
+}
+
 static void test_anti_rollback_looks_past_slots_that_are_too_old(void)
 {
     entry_bytes raw[2];
@@ -270,6 +325,9 @@ int main(void)
     check_run(test_what_is_selected_boots_next);
     check_run(test_select_refuses_what_cannot_be);
     check_run(test_mark_changes_the_state_word_only);
+    check_run(test_mark_finds_entry_0_as_well);
+    check_run(test_choose_without_rollback_rewrites_nothing);
+    check_run(test_only_two_initial_entries_are_fresh);
     check_run(test_anti_rollback_looks_past_slots_that_are_too_old);
     check_run(test_choose_refuses_rules_that_cannot_be);
     return check_report();

@@ -80,6 +80,56 @@ static void test_alignment(void)
     check(finds(MOULT_D_PT_SIZE_ALIGN, 3, 0x10000, 0x1d1000));
 }
 
+/* Row 0 counts as much as the others, and each row is reported once. */
+static void test_first_row_and_repeats(void)
+{
+    struct moult_finding f[8];
+    load();
+    table.rows[0] = (struct moult_partition){0x9100, 0x3f00, 0, DATA, 2, "nvs"};
+    check(finds(MOULT_D_PT_ALIGN, 0, 0x1000, 0x9100));
+    load();
+    table.rows[3] = table.rows[4] = table.rows[2]; /* three of one name and place */
+    rules.for_moult = false;
+    check_equal(moult_partition_check(&table, &rules, f, 8), 4);
+    check_equal(f[0].detail, MOULT_D_PT_NAME_TWICE);
+    check_equal(f[0].expected, 2);
+    check_equal(f[1].detail, MOULT_D_PT_OVERLAP);
+    check_equal(f[2].where, 4);
+    check_equal(f[2].expected, 2);
+    load(); /* slots before the data; otadata is row 0 and twice */
+    struct moult_partition swap = table.rows[0];
+    table.rows[0] = table.rows[1];
+    table.rows[1] = swap;
+    check_equal(moult_partition_check(&table, &rules, NULL, 0), 0);
+    add((struct moult_partition){0x3d0000, 0x2000, 0, DATA, 0, "second"});
+    add((struct moult_partition){0x3d2000, 0x2000, 0, DATA, 0, "third"});
+    check_equal(moult_partition_check(&table, &rules, f, 8), 2);
+    check_equal(f[0].where, 5);
+    check_equal(f[0].expected, 0);
+    check_equal(f[1].where, 6);
+    check_equal(f[1].expected, 0);
+}
+
+/* A row of the table is overlapped by two others: one finding. And both faults in one row. */
+static void test_name_and_overlap_in_one_row(void)
+{
+    struct moult_finding f[4];
+    load();
+    add((struct moult_partition){0x9000, 0x1000, 2, DATA, 2, "nvs"});
+    check_equal(moult_partition_check(&table, &rules, f, 4), 2);
+    check_equal(f[0].detail, MOULT_D_PT_NAME_TWICE);
+    check_equal(f[1].detail, MOULT_D_PT_OVERLAP);
+    load();
+    table.rows[0].size = 0x7000; /* to 0x10000: over otadata and phy_init */
+    table.rows[1].size = 0x2000;
+    check_equal(moult_partition_check(&table, &rules, f, 4), 2);
+    check_equal(f[0].where, 1);
+    check_equal(f[1].where, 2);
+    table.rows[1].size = 0x3000; /* phy_init is overlapped twice, and told once */
+    rules.for_moult = false;
+    check_equal(moult_partition_check(&table, &rules, f, 4), 3);
+}
+
 static void test_names_are_unique(void)
 {
     load();
@@ -161,6 +211,8 @@ static void test_tee_ota_is_one_of_8_kb(void)
 static void test_nvs_size_and_readonly(void)
 {
     load();
+    table.rows[0].size = 0x3000;
+    check_equal(moult_partition_check(&table, &rules, NULL, 0), 0);
     table.rows[0].size = 0x2000;
     check(finds(MOULT_D_PT_NVS_SIZE, 0, 0x3000, 0x2000));
     table.rows[0].flags = MOULT_PARTITION_READONLY;
@@ -195,6 +247,8 @@ static void test_warnings(void)
 static void test_labels(void)
 {
     load();
+    memcpy(table.rows[0].label, "fifteen_letters", 16);
+    check_equal(moult_partition_check(&table, &rules, NULL, 0), 0);
     memcpy(table.rows[0].label, "sixteen_letters_", 17);
     check(finds(MOULT_D_PT_NAME_LONG, 0, 15, 16));
     load();
@@ -210,6 +264,9 @@ static void test_slots(void)
     load();
     add((struct moult_partition){0x3d0000, 0x1e0000, 0, APP, 0x13, "ota_3"});
     check(finds(MOULT_D_PT_SLOT_GAP, 5, 2, 3));
+    load();
+    table.rows[3].size = 0x1d0000; /* ota_0 is the measure */
+    check(finds(MOULT_D_PT_SLOT_SIZES, 4, 0x1d0000, 0x1e0000));
     load();
     table.rows[4].size = 0x1d0000;
     check(finds(MOULT_D_PT_SLOT_SIZES, 4, 0x1e0000, 0x1d0000));
@@ -247,6 +304,8 @@ int main(void)
 {
     check_run(test_a_good_table_has_no_findings);
     check_run(test_alignment);
+    check_run(test_first_row_and_repeats);
+    check_run(test_name_and_overlap_in_one_row);
     check_run(test_names_are_unique);
     check_run(test_overlap_names_the_later_row);
     check_run(test_nothing_lies_on_or_below_the_table);

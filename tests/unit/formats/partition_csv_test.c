@@ -68,6 +68,11 @@ static void test_rows(void)
         {"b,bootloader,ota,0x20000,", {0x20000, 0x8000, 0, 2, 1, "b"}},
         {"t,partition_table,primary,,", {0x8000, 0x1000, 0, 3, 0, "t"}},
         {"t,partition_table,ota,,", {0x9000, 0x1000, 0, 3, 1, "t"}},
+        {",data,nvs,0X9000,4K,", {0x9000, 0x1000, 0, 1, 2, ""}},
+        {"a,data,nvs,,8", {0x9000, 8, 0, 1, 2, "a"}},
+        {"a,data,254,,0xAbCdEf", {0x9000, 0xabcdef, 0, 1, 254, "a"}},
+        {"$,data,nvs,,4k", {0x9000, 0x1000, 0, 1, 2, "$"}},
+        {"a,data,nvs,0x9000,-0x9000", {0x9000, 0, 0, 1, 2, "a"}},
         {"a,data,nvs,,00", {0x9000, 0, 0, 1, 2, "a"}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -103,6 +108,18 @@ static void test_lines_that_break_the_grammar(void)
         {"a,app,ota_16,,1M", MOULT_D_CSV_SUBTYPE, 1},
         {"a,data,256,,4k", MOULT_D_CSV_SUBTYPE, 1},
         {"a,0x40,nvs,,4k", MOULT_D_CSV_SUBTYPE, 1},
+        {"a,data,nvs,x,4k", MOULT_D_CSV_OFFSET, 1},
+        {"a,data,nvs,0xFFFFFFFF,1\nb,app,test,,4k", MOULT_D_CSV_SIZE, 1},
+        {"a,data,nvs,0xFFFFFFF0,1\nb,app,test,,4k", MOULT_D_CSV_OFFSET, 2},
+        {"a,data,nvs,k,4k", MOULT_D_CSV_OFFSET, 1},
+        {"a,data,nvs,0g,4k", MOULT_D_CSV_OFFSET, 1},
+        {"a,data,nvs,,-", MOULT_D_CSV_SIZE, 1},
+        {"a,data,nvs,,@", MOULT_D_CSV_SIZE, 1},
+        {"a,data,nvs,,4k,e", MOULT_D_CSV_FLAG, 1},
+        {"a,data,nvs,,4k,readwrit", MOULT_D_CSV_FLAG, 1},
+        {"$a,data,nvs,,4k", MOULT_D_CSV_VARIABLE, 1},
+        {"a,data,nvs,,$Z", MOULT_D_CSV_VARIABLE, 1},
+        {"a,data,nvs,,$_", MOULT_D_CSV_VARIABLE, 1},
         {"a,data,nvs,xyz,4k", MOULT_D_CSV_OFFSET, 1},
         {"a,data,nvs,-4096,4k", MOULT_D_CSV_OFFSET, 1},
         {"a,data,nvs,4294967296,4k", MOULT_D_CSV_OFFSET, 1},
@@ -135,6 +152,25 @@ static void test_lines_that_break_the_grammar(void)
         check_equal(finding.where, rows[i].line);
     }
     check_row(NULL);
+}
+
+static void test_a_nul_is_no_text(void)
+{
+    static const uint8_t line[] = "a,data,\0nvs,,4k";
+    struct moult_finding finding;
+    struct moult_bytes text = {line, sizeof line - 1};
+    check_equal(moult_partition_csv_parse(text, &options, &table, &finding),
+                MOULT_E_FORMAT);
+    check_equal(finding.detail, MOULT_D_CSV_ENCODING);
+}
+
+static void test_a_bootloader_fills_the_room_before_the_table(void)
+{
+    struct moult_partition_csv_options esp32 = {0x8000, 0x1000};
+    struct moult_bytes text = {(const uint8_t *)"b,bootloader,primary,,", 22};
+    check_equal(moult_partition_csv_parse(text, &esp32, &table, NULL), MOULT_OK);
+    check_equal(table.rows[0].offset, 0x1000);
+    check_equal(table.rows[0].size, 0x7000);
 }
 
 static void test_order_says_what_would_be_free(void)
@@ -226,8 +262,8 @@ static void test_print_needs_its_room_exactly(void)
 
 static void test_print_refuses_what_csv_cannot_carry(void)
 {
-    static const char *const labels[] = {"a,b", "a\nb", " a",       "a ",
-                                         "#a",  "$a",   "z\xe4hler"};
+    static const char *const labels[] = {"a,b", "a\nb", " a", "a ", " ",
+                                         "\ta", "a\r",  "#a", "$a", "z\xe4hler"};
     char text[512];
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
         check_equal(parse(printed, NULL), MOULT_OK);
@@ -235,6 +271,12 @@ static void test_print_refuses_what_csv_cannot_carry(void)
         check_equal(moult_partition_csv_print(&table, text, sizeof text), MOULT_E_FORMAT);
         check_equal(text[0], '\0');
     }
+    check_equal(parse(printed, NULL), MOULT_OK);
+    memcpy(table.rows[0].label, "a,b", 4); /* the first row as well */
+    check_equal(moult_partition_csv_print(&table, text, sizeof text), MOULT_E_FORMAT);
+    check_equal(parse("a,data,nvs,,0,readonly", NULL), MOULT_OK);
+    check_equal(moult_partition_csv_print(&table, text, sizeof text), MOULT_OK);
+    check(strstr(text, "a,data,nvs,0x9000,0x0,readonly\n"));
     check_equal(parse(printed, NULL), MOULT_OK);
     table.rows[1].flags = 4;
     check_equal(moult_partition_csv_print(&table, text, sizeof text), MOULT_E_FORMAT);
@@ -245,6 +287,8 @@ int main(void)
     check_run(test_example_gives_the_generators_binary);
     check_run(test_rows);
     check_run(test_lines_that_break_the_grammar);
+    check_run(test_a_nul_is_no_text);
+    check_run(test_a_bootloader_fills_the_room_before_the_table);
     check_run(test_order_says_what_would_be_free);
     check_run(test_fixed_rows_do_not_move_the_running_offset);
     check_run(test_a_bootloader_needs_room_before_the_table);

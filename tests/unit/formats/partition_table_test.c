@@ -171,11 +171,36 @@ static void test_questions(void)
     check_equal(moult_partition_slot_count(&table), 2);
     check(moult_partition_find(&table, MOULT_PARTITION_DATA, MOULT_PARTITION_OTADATA) ==
           &table.rows[1]);
+    check(moult_partition_find(&table, MOULT_PARTITION_DATA, MOULT_PARTITION_NVS) ==
+          &table.rows[0]);
+    check(moult_partition_find_label(&table, "nvs") == &table.rows[0]);
     check(!moult_partition_find(&table, MOULT_PARTITION_APP, MOULT_PARTITION_FACTORY));
     check(moult_partition_find_label(&table, "phy_init") == &table.rows[2]);
     check(!moult_partition_find_label(&table, "phy"));
+    static struct moult_partition_table all; /* 16 slots, and the test app behind them */
+    all.count = 17;
+    for (uint32_t i = 0; i < 17; i++) {
+        all.rows[i].subtype = (uint8_t)(0x10 + i);
+    }
+    check_equal(moult_partition_slot_count(&all), 16);
+    all.rows[0].subtype = 0x40;
+    check_equal(moult_partition_slot_count(&all), 0);
     table.rows[4].subtype = 0x12; /* a gap: ota_0, ota_2 */
     check_equal(moult_partition_slot_count(&table), 1);
+}
+
+static void test_one_row_with_md5(void)
+{
+    struct moult_partition_table one = {
+        .count = 1, .has_md5 = true, .rows = {{0x9000, 0x4000, 0, 1, 2, "nvs"}}};
+    struct moult_finding finding;
+    memset(&table, 0x77, sizeof table); /* what was there before does not matter */
+    check_equal(moult_partition_encode(&one, raw), MOULT_OK);
+    check_equal(parse(&finding), MOULT_OK);
+    check_equal(table.count, 1);
+    check(table.has_md5);
+    check_equal(table.rows[0].label[3], 0);
+    check_equal(table.rows[0].label[16], 0);
 }
 
 static void test_words(void)
@@ -202,6 +227,7 @@ int main(void)
     check_run(test_as_many_rows_as_fit_and_one_more);
     check_run(test_a_label_may_fill_its_field);
     check_run(test_questions);
+    check_run(test_one_row_with_md5);
     check_run(test_words);
     return check_report();
 }

@@ -42,6 +42,8 @@ static void test_a_part_sees_only_its_range(void)
     check_equal(part.size, 4);
     check_equal(moult_read(&part, 0, out, 4), MOULT_OK);
     check_bytes(out, "3456", 4);
+    check_equal(moult_read(&part, 2, out, 2), MOULT_OK);
+    check_bytes(out, "56", 2);
     check_equal(moult_read(&part, 1, out, 4), MOULT_E_TRUNCATED);
 }
 

@@ -63,6 +63,14 @@ static void test_worked_example(void)
     check_equal(read_block(1, &block, &finding), MOULT_E_NOENT);
 }
 
+static void test_sector_is_at_the_next_4_kb(void)
+{
+    check_equal(moult_sb_sector_offset(1), 4096);
+    check_equal(moult_sb_sector_offset(4095), 4096);
+    check_equal(moult_sb_sector_offset(4096), 4096);
+    check_equal(moult_sb_sector_offset(4097), 8192);
+}
+
 static void test_encoding_gives_the_worked_example(void)
 {
     struct moult_sb_block block;
@@ -182,6 +190,14 @@ static void test_p384_blocks_are_recognised(void)
     raw[2] = 1;
     memset(raw + 4, 0xa5, 48);
     raw[52] = 3;
+    raw[2] = 0; /* a P-256 block with these bytes by chance is one of an unknown curve */
+    fix_crc();
+    check_equal(read_block(0, &block, &finding), MOULT_E_FORMAT);
+    raw[2] = 1;
+    raw[52] = 2;
+    fix_crc();
+    check_equal(read_block(0, &block, &finding), MOULT_E_FORMAT);
+    raw[52] = 3;
     fix_crc();
     check_equal(read_block(0, &block, &finding), MOULT_OK);
     check_equal(block.scheme, MOULT_SB_P384);
@@ -223,6 +239,7 @@ static void test_a_sector_that_is_cut_short_is_told_from_none(void)
 int main(void)
 {
     check_run(test_worked_example);
+    check_run(test_sector_is_at_the_next_4_kb);
     check_run(test_encoding_gives_the_worked_example);
     check_run(test_every_flipped_bit_of_the_covered_part_is_found);
     check_run(test_blocks_that_break_a_rule);
