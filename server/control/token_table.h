@@ -35,4 +35,8 @@ bool token_table_set(struct token_table *table, const struct token_entry *entry)
 bool token_table_find(struct token_table *table, const uint8_t sha256[32], int64_t now_ms,
                       struct control_token *out);
 
+/* Fills control->tokens from the database. For control_open(). */
+MOULT_MUST_CHECK enum moult_status control_tokens_load(struct control *control,
+                                                      struct store_db *db);
+
 #endif
