@@ -525,6 +525,15 @@ static enum moult_answer may_update(void *context, const struct moult_offer *off
     return ((struct world *)context)->answer;
 }
 
+static void encrypt_slots(struct world *w)
+{
+    struct moult_sim_flash *flash = &w->device.chip.flash;
+    for (uint32_t i = 0; i < flash->allowed_count; i++) {
+        bool is_slot = flash->allowed[i].offset >= SIM_SLOT_0_AT;
+        flash->allowed[i].is_encrypted = is_slot && w->is_encrypted;
+    }
+}
+
 /* A reset takes RAM with it; the host's crypto library keeps its heap, so give that back. */
 static void lose_ram(struct world *w)
 {
@@ -551,6 +560,7 @@ bool world_boot(struct world *w, uint8_t reset)
         MOULT_OK) {
         return false;
     }
+    encrypt_slots(w);
     w->foreign_boots += !world_runs(w, &w->old) && !world_runs(w, &w->new);
     moult_sim_port_callbacks(&w->device.port, &w->port);
     w->port.http_start = http_start;
@@ -631,6 +641,15 @@ bool world_runs(const struct world *w, const struct world_image *image)
     int slot = w->device.port.boot.booted;
     return slot >= 0 &&
            memcmp(world_slot(w, (uint32_t)slot), image->data, image->size) == 0;
+}
+
+bool world_slot_boots(const struct world *w, uint32_t slot)
+{
+    struct moult_bytes bytes = {world_slot(w, slot), SIM_SLOT_SIZE};
+    struct moult_reader reader = moult_reader_of_bytes(&bytes);
+    struct moult_esp_image image;
+    return moult_esp_image_parse(&reader, &image, NULL) == MOULT_OK &&
+           moult_esp_image_verify(&reader, &w->fleet.crypto, &image, NULL) == MOULT_OK;
 }
 
 const struct world_report *world_report_of(const struct world *w,

@@ -90,6 +90,7 @@ struct world {
     unsigned foreign_boots;  /* of them into something that is neither old nor new */
     uint64_t crash_sequence; /* this image panics crash_after steps after it booted */
     unsigned crash_after, crash_left;
+    bool is_encrypted;           /* the slots: 16-byte units, written once per erase */
     enum moult_health health[4]; /* by sequence of the running image */
     unsigned health_asked;
     unsigned reboots_told; /* calls of before_reboot */
@@ -173,6 +174,8 @@ MOULT_MUST_CHECK bool world_settle(struct world *w);
 MOULT_MUST_CHECK bool world_until(struct world *w, const char *state);
 
 bool world_runs(const struct world *w, const struct world_image *image);
+/* Whether the bootloader would start what is in a slot. */
+bool world_slot_boots(const struct world *w, uint32_t slot);
 const uint8_t *world_slot(const struct world *w, uint32_t slot);
 
 /* The newest report of a kind; NULL: none. And the newest with a detail. */
