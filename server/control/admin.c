@@ -149,19 +149,33 @@ static enum moult_status find_device(const struct control_call *call, const char
     return problem_store(call, st);
 }
 
+struct rollout_search {
+    const char *text;
+    uint8_t id[ID_SIZE];
+    bool is_id;
+    int64_t num; /* 0: not found */
+};
+
+static bool match_rollout(void *context, const struct store_rollout *rollout)
+{
+    struct rollout_search *search = context;
+    bool match = search->is_id ? memcmp(rollout->id, search->id, ID_SIZE) == 0
+                               : strcmp(rollout->name, search->text) == 0;
+    if (match) { search->num = rollout->num; }
+    return !match;
+}
+
 static enum moult_status find_rollout(const struct control_call *call, const char *text,
                                       int64_t *num)
 {
-    uint8_t id[16];
-    struct store_rollout rollout;
-    enum moult_status st = id_parse("rol", text, id)
-                               ? store_rollout_by_id(call->db, id, &rollout)
-                               : store_rollout_by_name(call->db, text, &rollout);
-    if (st == MOULT_E_NOENT) {
+    struct rollout_search search = {.text = text};
+    search.is_id = id_parse("rol", text, search.id);
+    enum moult_status st = store_rollout_each(call->db, match_rollout, &search);
+    if (st == MOULT_OK && search.num == 0) {
         return problem_field(call->problem, MOULT_D_API_NOT_FOUND, "rollout", "rollout",
                              text);
     }
-    if (st == MOULT_OK) { *num = rollout.num; }
+    if (st == MOULT_OK) { *num = search.num; }
     return problem_store(call, st);
 }
 

@@ -1,5 +1,5 @@
 /* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job, so
- * that check-ins go on between them.
+ * that check-ins go on between them; and GET /api/v1/devices/export, the same columns.
  */
 #include <sys/mman.h>
 #include "server/control/registry.h"
@@ -101,5 +101,24 @@ enum moult_status handle_device_import(struct http_request *request, const struc
     }
     call->handle = http_reply_later(request, reply);
     post_step(call);
+    return MOULT_OK;
+}
+
+enum { EXPORT_SIZE_MAX = 900000 }; /* of one reply's arena; larger fleets are listed by pages */
+
+enum moult_status handle_device_export(struct http_request *request, const struct env *env,
+                                       struct http_reply *reply)
+{
+    struct operator_call call;
+    if (!operator_call_begin(request, env, NULL, &call, reply)) { return MOULT_OK; }
+    struct buffer csv;
+    buffer_init(&csv, EXPORT_SIZE_MAX);
+    enum moult_status st = control_device_export(&call.control, &csv);
+    void *kept = st == MOULT_OK ? arena_copy(request->arena, csv.data, csv.size) : NULL;
+    size_t size = csv.size;
+    buffer_release(&csv);
+    if (st != MOULT_OK) { return operator_reply(request, &call, st, NULL, reply); }
+    if (!kept) { return MOULT_E_NOMEM; }
+    http_reply_bytes(reply, 200, "text/csv; charset=utf-8", kept, size);
     return MOULT_OK;
 }

@@ -26,6 +26,7 @@ static const struct http_route rows[] = {
     {HTTP_GET, "/api/v1/devices", READ, HTTP_ON_READER, 0, handle_device_list},
     {HTTP_POST, "/api/v1/devices/actions", OPERATE, HTTP_ON_WRITER, BODY_JSON, handle_device_actions},
     {HTTP_POST, "/api/v1/devices/import", OPERATE, HTTP_ON_IO, BODY_CSV, handle_device_import},
+    {HTTP_GET, "/api/v1/devices/export", READ, HTTP_ON_READER, 0, handle_device_export},
     {HTTP_GET, "/api/v1/devices/{id}", READ, HTTP_ON_READER, 0, handle_device_show},
     {HTTP_GET, "/api/v1/devices/{id}/history", READ, HTTP_ON_READER, 0, handle_device_history},
     {HTTP_GET, "/api/v1/devices/{id}/why", READ, HTTP_ON_READER, 0, handle_device_why},

@@ -60,6 +60,8 @@ enum moult_status handle_device_verb(struct http_request *, const struct env *,
 enum moult_status handle_device_actions(struct http_request *, const struct env *,
                                         struct http_reply *);
 /* handle_import.c */
+enum moult_status handle_device_export(struct http_request *, const struct env *,
+                                       struct http_reply *);
 enum moult_status handle_device_import(struct http_request *, const struct env *,
                                        struct http_reply *);
 /* handle_releases.c */
