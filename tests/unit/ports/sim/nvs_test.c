@@ -246,7 +246,7 @@ static void test_a_write_that_silently_fails_is_noticed(void)
 
 /* --- Random operations, each cut at every flash operation ---------------------------- */
 
-enum { KEY_COUNT = 6, STEP_COUNT = 300, VALUE_MAX = 400 };
+enum { KEY_COUNT = 6, STEP_COUNT = 200, VALUE_MAX = 400 };
 
 struct value {
     bool is_set;
