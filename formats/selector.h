@@ -2,7 +2,7 @@
  *
  * Layer    formats: pure functions.
  * Format   docs/spec/selector.md.
- * Memory   a parsed selector is one struct of the caller, about 5 KB; it borrows the text
+ * Memory   a parsed selector is one struct of the caller, about 8 KB; it borrows the text
  *          it was parsed from.
  * Use it   moult_selector_parse() once, moult_selector_matches() per device.
  */
