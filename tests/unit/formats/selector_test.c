@@ -488,22 +488,6 @@ static void test_limits_are_exact(void)
     check_equal(parse_repeated(" ", 4094, "all"), MOULT_E_RANGE);
 }
 
-/* As deep and as wide as the limits allow, so that no stack can overflow. */
-static void test_the_deepest_nesting_is_evaluated(void)
-{
-    static char deep[4096];
-    char *at = deep;
-    for (unsigned i = 0; i < MOULT_SELECTOR_DEPTH_MAX; i++) {
-        at += sprintf(at, "serial = x or all and (");
-    }
-    at += sprintf(at, "serial = x or all and all");
-    for (unsigned i = 0; i < MOULT_SELECTOR_DEPTH_MAX; i++) {
-        *at++ = ')';
-    }
-    *at = '\0';
-    check_equal(selects(deep), 1);
-}
-
 /* --- against a second opinion --- */
 
 struct writer {
@@ -517,6 +501,20 @@ static void put(struct writer *writer, const char *piece)
 {
     writer->size += (size_t)snprintf(writer->text + writer->size,
                                      sizeof writer->text - writer->size, "%s", piece);
+}
+
+/* As deep and as wide as the limits allow, so that no stack can overflow. */
+static void test_the_deepest_nesting_is_evaluated(void)
+{
+    struct writer writer = {.size = 0};
+    for (unsigned i = 0; i < MOULT_SELECTOR_DEPTH_MAX; i++) {
+        put(&writer, "serial = x or all and (");
+    }
+    put(&writer, "serial = x or all and all");
+    for (unsigned i = 0; i < MOULT_SELECTOR_DEPTH_MAX; i++) {
+        put(&writer, ")");
+    }
+    check_equal(selects(writer.text), 1);
 }
 
 static bool put_expression(struct writer *writer, unsigned depth);
