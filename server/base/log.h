@@ -89,12 +89,14 @@ static inline struct log_value log_bool(bool v)
 }
 
 /* clang-format off */
-#define LOG_VALUE(v) _Generic((v), char *: log_text, const char *: log_text, bool: log_bool, \
+#define LOG_VALUE(v) _Generic((v), \
+    char *: log_text, const char *: log_text, bool: log_bool, \
     signed char: log_signed, short: log_signed, int: log_signed, long: log_signed, \
     long long: log_signed, unsigned char: log_unsigned, unsigned short: log_unsigned, \
-    unsigned: log_unsigned, unsigned long: log_unsigned, unsigned long long: log_unsigned)(v)
+    unsigned: log_unsigned, unsigned long: log_unsigned, \
+    unsigned long long: log_unsigned)(v)
 
-#define LOG_F0()
+/* Pairs as initialisers of struct log_field. */
 #define LOG_F2(k, v) {(k), LOG_VALUE(v)}
 #define LOG_F4(k, v, ...) {(k), LOG_VALUE(v)}, LOG_F2(__VA_ARGS__)
 #define LOG_F6(k, v, ...) {(k), LOG_VALUE(v)}, LOG_F4(__VA_ARGS__)
@@ -105,13 +107,12 @@ static inline struct log_value log_bool(bool v)
 #define LOG_F16(k, v, ...) {(k), LOG_VALUE(v)}, LOG_F14(__VA_ARGS__)
 #define LOG_F18(k, v, ...) {(k), LOG_VALUE(v)}, LOG_F16(__VA_ARGS__)
 #define LOG_F20(k, v, ...) {(k), LOG_VALUE(v)}, LOG_F18(__VA_ARGS__)
-/* Picks by the number of arguments: the event alone, or the event and pairs. */
-#define LOG_PICK(e, a, b, c, d, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, chosen, ...) chosen
-#define LOG_BARE(log, level, event) log_write((log), (level), (event), NULL, 0)
+
+#define LOG_FIELDS(fields, ...) ((const struct log_field[]){fields(__VA_ARGS__)})
 #define LOG_PAIRS(fields, log, level, event, ...) \
-    log_write((log), (level), (event), (const struct log_field[]){fields(__VA_ARGS__)}, \
-              sizeof((const struct log_field[]){fields(__VA_ARGS__)}) / sizeof(struct log_field))
-#define LOG_0(log, level, ...) LOG_BARE(log, level, __VA_ARGS__)
+    log_write((log), (level), (event), LOG_FIELDS(fields, __VA_ARGS__), \
+              sizeof LOG_FIELDS(fields, __VA_ARGS__) / sizeof(struct log_field))
+#define LOG_0(log, level, event) log_write((log), (level), (event), NULL, 0)
 #define LOG_2(log, level, ...) LOG_PAIRS(LOG_F2, log, level, __VA_ARGS__)
 #define LOG_4(log, level, ...) LOG_PAIRS(LOG_F4, log, level, __VA_ARGS__)
 #define LOG_6(log, level, ...) LOG_PAIRS(LOG_F6, log, level, __VA_ARGS__)
@@ -122,13 +123,18 @@ static inline struct log_value log_bool(bool v)
 #define LOG_16(log, level, ...) LOG_PAIRS(LOG_F16, log, level, __VA_ARGS__)
 #define LOG_18(log, level, ...) LOG_PAIRS(LOG_F18, log, level, __VA_ARGS__)
 #define LOG_20(log, level, ...) LOG_PAIRS(LOG_F20, log, level, __VA_ARGS__)
-/* An odd number of arguments after the event names a macro that does not exist: LOG_HALF_A_PAIR. */
+
+/* Picks one of them by the number of arguments: the event alone, or the event and pairs. An
+ * odd number behind the event names a macro that does not exist: LOG_HALF_A_PAIR. */
+#define LOG_PICK(e, a, b, c, d, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, it, ...) it
+#define LOG_CHOOSE(...) \
+    LOG_PICK(__VA_ARGS__, LOG_20, LOG_HALF_A_PAIR, LOG_18, LOG_HALF_A_PAIR, LOG_16, \
+             LOG_HALF_A_PAIR, LOG_14, LOG_HALF_A_PAIR, LOG_12, LOG_HALF_A_PAIR, LOG_10, \
+             LOG_HALF_A_PAIR, LOG_8, LOG_HALF_A_PAIR, LOG_6, LOG_HALF_A_PAIR, LOG_4, \
+             LOG_HALF_A_PAIR, LOG_2, LOG_HALF_A_PAIR, LOG_0, 0)
 #define LOG_LINE(logger, severity, ...) do { \
     if ((severity) <= (logger)->level) { \
-        LOG_PICK(__VA_ARGS__, LOG_20, LOG_HALF_A_PAIR, LOG_18, LOG_HALF_A_PAIR, LOG_16, \
-                 LOG_HALF_A_PAIR, LOG_14, LOG_HALF_A_PAIR, LOG_12, LOG_HALF_A_PAIR, LOG_10, \
-                 LOG_HALF_A_PAIR, LOG_8, LOG_HALF_A_PAIR, LOG_6, LOG_HALF_A_PAIR, LOG_4, \
-                 LOG_HALF_A_PAIR, LOG_2, LOG_HALF_A_PAIR, LOG_0, 0)(logger, severity, __VA_ARGS__); \
+        LOG_CHOOSE(__VA_ARGS__)(logger, severity, __VA_ARGS__); \
     } \
 } while (0)
 /* clang-format on */

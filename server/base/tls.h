@@ -93,8 +93,8 @@ MOULT_MUST_CHECK enum tls_io tls_read(struct tls_conn *conn, void *data, size_t 
 MOULT_MUST_CHECK enum tls_io tls_write(struct tls_conn *conn, const void *data, size_t size,
                                        size_t *done);
 
-/* Whether bytes have been taken from the socket that tls_read() has not given out yet: epoll does
- * not know of them. They may turn out to be no data, or less than a record. */
+/* Whether bytes have been taken from the socket that tls_read() has not given out yet:
+ * epoll does not know of them. They may turn out to be no data, or less than a record. */
 bool tls_has_pending(const struct tls_conn *conn);
 
 /* Sends close_notify when that is possible without waiting. */

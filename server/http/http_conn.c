@@ -1,8 +1,8 @@
 /* http_conn.c - see http_conn.h.
  *
- * Input goes through input(), one state's worth at a time; a reply is written by send_more() as far
- * as the socket takes it. No function here calls itself: pipelined requests are taken by the loops
- * of consume() and resume().
+ * Input goes through input(), one state's worth at a time; a reply is written by
+ * send_more() as far as the socket takes it. No function here calls itself: pipelined
+ * requests are taken by the loops of consume() and resume().
  */
 #include "server/http/http_conn.h"
 #include <assert.h>
@@ -49,7 +49,8 @@ static void watch(struct http_conn *conn, uint32_t events)
     conn->events = events;
 }
 
-/* A hung-up socket is always reported; while a reply is awaited that would be a busy loop. */
+/* A hung-up socket is always reported; while a reply is awaited that would be a busy
+ * loop. */
 static void unwatch(struct http_conn *conn)
 {
     if (!conn->is_watched) { return; }
@@ -201,7 +202,8 @@ static void count_reply(struct http_conn *conn)
               exchange->request.id);
 }
 
-/* Says that nothing more will come from here, and waits a little for the peer to agree. */
+/* Says that nothing more will come from here, and waits a little for the peer to agree:
+ * closing with bytes unread would be a reset, which can overtake the reply. */
 static void start_lingering(struct http_conn *conn)
 {
     if (conn->tls) { tls_close(conn->tls); }
@@ -302,8 +304,8 @@ static void start_reply(struct http_conn *conn)
 
 /* --- requests --- */
 
-/* Tells a client that waits for it to send the body. 25 bytes into a socket that owes nothing: if
- * they do not fit, the peer is broken. */
+/* Tells a client that waits for it to send the body. 25 bytes into a socket that owes
+ * nothing: if they do not fit, the peer is broken. */
 static void send_continue(struct http_conn *conn)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -505,8 +507,8 @@ static void throw_away(struct http_conn *conn)
 
 /* --- what the thread calls --- */
 
-/* While a reply is awaited nothing is read: more requests wait in the socket, a peer that is gone
- * is noticed when the reply is sent. */
+/* While a reply is awaited nothing is read: more requests wait in the socket, a peer that
+ * is gone is noticed when the reply is sent. */
 static void look_away(struct http_conn *conn, uint32_t events)
 {
     if (events & (EPOLLHUP | EPOLLERR)) {
@@ -559,7 +561,8 @@ void http_conn_completed(struct http_conn *conn)
     resume(conn);
 }
 
-/* The handler is too slow: its exchange stays with it, the client gets an answer from another. */
+/* The handler is too slow: its exchange stays with it, the client gets an answer from
+ * another. */
 static void answer_instead(struct http_conn *conn)
 {
     struct http_exchange *late = conn->exchange;

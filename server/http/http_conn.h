@@ -7,8 +7,8 @@
 
 #include "server/http/http_core.h"
 
-/* A connection on an accepted socket, counted in the thread's peers already. fd: moved, closed on
- * failure too. False: no memory, or epoll refused; the peer is then uncounted. */
+/* A connection on an accepted socket, counted in the thread's peers already. fd: moved,
+ * closed on failure too. False: no memory, or epoll refused; the peer is then uncounted. */
 bool http_conn_open(struct http_thread *thread, struct http_place *place, int fd,
                     const struct http_address *address);
 

@@ -1,11 +1,12 @@
 /* http_core.h - the objects of the HTTP server; private to server/http/http_*.c.
  *
  * Layer    server/http.
- * Threads  a thread and everything it points to belongs to that thread; what is shared says so.
+ * Threads  a thread and everything it points to belongs to that thread; what is shared says
+ *          so.
  * Memory   server owns threads and places; a thread owns its connections and exchanges. A
- *          connection that was closed in the middle of a batch of events is freed after the batch.
- *          An exchange that waits for its reply belongs to whoever answers, until the completion
- *          comes back, even when its connection is gone.
+ *          connection that was closed in the middle of a batch of events is freed after the
+ *          batch. An exchange that waits for its reply belongs to whoever answers, until
+ *          the completion comes back, even when its connection is gone.
  */
 #ifndef MOULT_SERVER_HTTP_CORE_H
 #define MOULT_SERVER_HTTP_CORE_H
@@ -70,8 +71,7 @@ enum http_conn_state {
     HTTP_CONN_BODY,
     HTTP_CONN_WAIT, /* for the reply of a handler elsewhere */
     HTTP_CONN_WRITE,
-    HTTP_CONN_LINGER, /* all is said; bytes still coming are thrown away, so that the peer can
-                         read our last words before the reset that closing would cause */
+    HTTP_CONN_LINGER, /* all is said; see start_lingering() */
     HTTP_CONN_CLOSED, /* waits to be freed */
 };
 

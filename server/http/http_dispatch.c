@@ -12,8 +12,8 @@
 
 enum { RETRY_S_MAX = 10, SIZE_TEXT = 24 }; /* a full queue is over within seconds */
 
-/* An id that no other request of this server has: a counter, spread over 64 bits so that ids of
- * one burst do not look alike. */
+/* An id that no other request of this server has: a counter, spread over 64 bits so that
+ * ids of one burst do not look alike. */
 static void write_id(struct http_thread *thread, char out[HTTP_REQUEST_ID_SIZE])
 {
     uint64_t z = thread->id_base + ++thread->id_count * 0x9e3779b97f4a7c15u;
@@ -211,7 +211,8 @@ static enum http_next run_here(struct http_exchange *exchange)
     struct http_request *request = &exchange->request;
     enum moult_status st =
         request->route->handle(request, server->options.env, &exchange->reply);
-    /* After http_reply_later() the reply may already be somebody else's: do not look at it. */
+    /* After http_reply_later() the reply may already be somebody else's: do not look at
+     * it. */
     if (exchange->state == HTTP_EXCHANGE_WAITING) { return HTTP_NEXT_WAIT; }
     if (st != MOULT_OK) { reply_failed(server, request, &exchange->reply, st); }
     return HTTP_NEXT_REPLY;

@@ -21,7 +21,8 @@ struct http_exchange *http_exchange_find(struct http_thread *thread,
 
 struct http_handle http_exchange_handle(const struct http_exchange *exchange);
 
-/* Frees the pool. Waiting exchanges are left alone: somebody else may be writing to them. */
+/* Frees the pool. Waiting exchanges are left alone: somebody else may be writing to
+ * them. */
 void http_exchange_free_all(struct http_thread *thread);
 
 #endif

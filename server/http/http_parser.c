@@ -42,9 +42,9 @@ static const uint8_t collects[STATE_COUNT] = {
 /* clang-format off */
 static const uint8_t class_of[256] = {
     0,0,0,0,0,0,0,0,0,B,0,0,0,0,0,0, 0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,
-    B,T,V,T,T,T,T,T,V,V,T,T,V,T,T,V, T,T,T,T,T,T,T,T,T,T,V,V,V,V,V,V, /*  !"#$%&'()*+,-./0-9:;<=>? */
-    V,T,T,T,T,T,T,T,T,T,T,T,T,T,T,T, T,T,T,T,T,T,T,T,T,T,T,V,V,V,T,T, /* @A-Z[\]^_ */
-    T,T,T,T,T,T,T,T,T,T,T,T,T,T,T,T, T,T,T,T,T,T,T,T,T,T,T,V,T,V,T,0, /* `a-z{|}~ DEL */
+    B,T,V,T,T,T,T,T,V,V,T,T,V,T,T,V, T,T,T,T,T,T,T,T,T,T,V,V,V,V,V,V, /* space to ? */
+    V,T,T,T,T,T,T,T,T,T,T,T,T,T,T,T, T,T,T,T,T,T,T,T,T,T,T,V,V,V,T,T, /* @ to _ */
+    T,T,T,T,T,T,T,T,T,T,T,T,T,T,T,T, T,T,T,T,T,T,T,T,T,T,T,V,T,V,T,0, /* ` to DEL */
     F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,F, F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,
     F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,F, F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,
     F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,F, F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,F,

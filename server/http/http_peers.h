@@ -26,8 +26,8 @@ void http_address_text(const struct http_address *address, char out[HTTP_PEER_SI
 
 struct http_peers;
 
-/* Room for connections_max connections; more than per_address_max from one IPv4 address or one
- * IPv6 /64 are refused (UINT32_MAX: never). *out moved. MOULT_OK; MOULT_E_NOMEM. */
+/* Room for connections_max connections; more than per_address_max from one IPv4 address or
+ * one IPv6 /64 are refused (UINT32_MAX: never). *out moved. MOULT_OK; MOULT_E_NOMEM. */
 MOULT_MUST_CHECK enum moult_status http_peers_create(uint32_t connections_max,
                                                      uint32_t per_address_max,
                                                      struct http_peers **out);

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Digits at *text as a number, which stays at UINT64_MAX when it does not fit; *text is moved
- * behind them. False: there is no digit. */
+/* Digits at *text as a number, which stays at UINT64_MAX when it does not fit; *text is
+ * moved behind them. False: there is no digit. */
 static bool read_digits(const char **text, uint64_t *out)
 {
     const char *p = *text;

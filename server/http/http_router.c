@@ -1,5 +1,6 @@
-/* http_router.c - see http_router.h. Tables have some forty rows: a pass over them, which mostly
- * ends at the first differing byte, costs less than a tree that somebody must understand. */
+/* http_router.c - see http_router.h. Tables have some forty rows: a pass over them, which
+ * mostly ends at the first differing byte, costs less than a tree that somebody must
+ * understand. */
 #include "server/http/http_router.h"
 #include <assert.h>
 #include <stdio.h>
@@ -10,8 +11,8 @@ static bool is_param(const char *segment, size_t size)
     return size > 2 && segment[0] == '{' && segment[size - 1] == '}';
 }
 
-/* Whether path fits pattern. *literals is a bit per literal segment, the first one highest: the
- * larger number is the more exact fit. */
+/* Whether path fits pattern. *literals is a bit per literal segment, the first one highest:
+ * the larger number is the more exact fit. */
 static bool fits(const char *pattern, const char *path, uint32_t *literals)
 {
     *literals = 0;

@@ -96,8 +96,8 @@ struct http_server_error {
     char text[256]; /* "operator: cannot listen on 127.0.0.1:8080: address in use" */
 };
 
-/* Listens and starts the threads. options is borrowed for the call. *out moved; it is set before
- * the first thread starts, so that handlers may find it in their env.
+/* Listens and starts the threads. options is borrowed for the call. *out moved; it is set
+ * before the first thread starts, so that handlers may find it in their env.
  * MOULT_OK; MOULT_E_ARG: an address or the routes; MOULT_E_EXISTS: address in use;
  * MOULT_E_IO; MOULT_E_NOMEM. On failure error->text says why, nothing is left running. */
 MOULT_MUST_CHECK enum moult_status

@@ -1,8 +1,9 @@
 /* http_timers.h - deadlines of one I/O thread.
  *
  * Layer    server/http: pure; intrusive lists, no allocation.
- * Why      every kind of deadline has one duration, so a list per kind in order of arming is in
- *          order of expiry: arming, disarming and finding the next one take constant time.
+ * Why      every kind of deadline has one duration, so a list per kind in order of arming
+ *          is in order of expiry: arming, disarming and finding the next one take constant
+ *          time.
  */
 #ifndef MOULT_SERVER_HTTP_TIMERS_H
 #define MOULT_SERVER_HTTP_TIMERS_H

@@ -11,8 +11,8 @@
 
 /* --- which part of the file --- */
 
-/* Sets status, offset and body size of a file reply from the request's conditions, in the order of
- * RFC 9110 section 13.2.2. */
+/* Sets status, offset and body size of a file reply from the request's conditions, in the
+ * order of RFC 9110 section 13.2.2. */
 static void plan_file(struct http_writer *w, const struct http_request *request)
 {
     const struct http_file *file = &w->reply->file;

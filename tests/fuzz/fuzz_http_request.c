@@ -1,9 +1,9 @@
 /* fuzz_http_request.c - any bytes as a stream of requests.
  *
- * Oracles: fed at once, byte by byte, and in pieces of sizes taken from the input, the parser
- * accepts the same requests with the same meaning, at the same offsets, and refuses the rest with
- * the same words; what it accepts keeps the promises of http_parser.h; the query helpers and the
- * range parser take whatever is in it.
+ * Oracles: fed at once, byte by byte, and in pieces of sizes taken from the input, the
+ * parser accepts the same requests with the same meaning, at the same offsets, and refuses
+ * the rest with the same words; what it accepts keeps the promises of http_parser.h; the
+ * query helpers and the range parser take whatever is in it.
  */
 #include <stdbool.h>
 #include <stdio.h>

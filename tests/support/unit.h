@@ -1,4 +1,5 @@
-/* unit.h - cmocka with the includes that it forgets. For tests of server/, cli/ and client/. */
+/* unit.h - cmocka with the includes that it forgets. For tests of server/, cli/ and
+ * client/. */
 #ifndef MOULT_TESTS_SUPPORT_UNIT_H
 #define MOULT_TESTS_SUPPORT_UNIT_H
 

@@ -1,4 +1,5 @@
-/* http_limits_test.c - clients that are slow, greedy or many; handlers that are slow; the end. */
+/* http_limits_test.c - clients that are slow, greedy or many; handlers that are slow; the
+ * end. */
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -166,7 +167,7 @@ static void test_a_handler_that_is_too_late_costs_its_client_a_503_only(void **s
     raw_send_text(&client, GET("/later/0") GET("/hello"));
     assert_true(raw_reply(&client, &reply));
     assert_int_equal(reply.status, 503);
-    int retry_s = atoi(raw_field(&reply, "Retry-After", field));
+    long retry_s = strtol(raw_field(&reply, "Retry-After", field), NULL, 10);
     assert_in_range(retry_s, 1, 10);
     raw_reply_free(&reply);
     assert_true(raw_is_closed(&client, RAW_WAIT_MS));
@@ -189,7 +190,7 @@ static void test_a_full_executor_is_said_at_once(void **state)
         "POST /writer HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab" GET("/reader"));
     assert_true(raw_reply(&client, &reply));
     assert_int_equal(reply.status, 503);
-    assert_in_range(atoi(raw_field(&reply, "Retry-After", field)), 1, 10);
+    assert_in_range(strtol(raw_field(&reply, "Retry-After", field), NULL, 10), 1, 10);
     raw_reply_free(&reply);
     expect(200, "reader\n");
     raw_close(&client);

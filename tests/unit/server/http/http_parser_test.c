@@ -1,4 +1,5 @@
-/* http_parser_test.c - every verdict of requests.h, whole and in all splits; results; limits. */
+/* http_parser_test.c - every verdict of requests.h, whole and in all splits; results;
+ * limits. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

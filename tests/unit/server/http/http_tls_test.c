@@ -1,4 +1,5 @@
-/* http_tls_test.c - the same server over TLS: fingerprints, resumption, files, broken peers. */
+/* http_tls_test.c - the same server over TLS: fingerprints, resumption, files, broken
+ * peers. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

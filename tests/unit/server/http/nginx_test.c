@@ -1,7 +1,7 @@
 /* nginx_test.c - the same bytes to our parser and to nginx: who accepts how many requests?
  *
- * nginx runs as a child with a configuration in a folder of its own, on a free port. Without nginx
- * the test says SKIP.
+ * nginx runs as a child with a configuration in a folder of its own, on a free port.
+ * Without nginx the test says SKIP.
  */
 #include <arpa/inet.h>
 #include <errno.h>

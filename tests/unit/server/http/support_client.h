@@ -1,8 +1,9 @@
-/* support_client.h - an HTTP client that sends exactly the bytes it is told to, plain or over TLS.
+/* support_client.h - an HTTP client that sends exactly the bytes it is told to, plain or
+ * over TLS.
  *
- * Use it   raw_connect(&c, port, NULL); raw_send_text(&c, "GET / HTTP/1.1\r\n..."); raw_reply(&c, &r);
- *          Waiting is bounded by RAW_WAIT_MS; running out of it, and anything that must not happen
- *          in a test, aborts with words.
+ * Use it   raw_connect(&c, port, NULL); raw_send_text(&c, "GET / HTTP/1.1\r\n...");
+ *          raw_reply(&c, &r); Waiting is bounded by RAW_WAIT_MS; running out of it, and
+ *          anything that must not happen in a test, aborts with words.
  */
 #ifndef MOULT_TESTS_HTTP_SUPPORT_CLIENT_H
 #define MOULT_TESTS_HTTP_SUPPORT_CLIENT_H
@@ -46,13 +47,14 @@ bool raw_try_connect(struct raw_client *client, uint16_t port, const struct raw_
 bool raw_send(struct raw_client *client, const void *data, size_t size);
 void raw_send_text(struct raw_client *client, const char *text);
 
-/* Reads one reply, interim ones (1xx) included. No body is read after one to HEAD: raw_reply_head().
- * False: the peer closed before the first byte of it. */
+/* Reads one reply, interim ones (1xx) included. No body is read after one to HEAD:
+ * raw_reply_head(). False: the peer closed before the first byte of it. */
 bool raw_reply(struct raw_client *client, struct raw_reply *reply);
 bool raw_reply_head(struct raw_client *client, struct raw_reply *reply);
 void raw_reply_free(struct raw_reply *reply);
 
-/* The value of a field of the reply, or "" when it is not there; in a buffer of the reply's. */
+/* The value of a field of the reply, or "" when it is not there; in a buffer of the
+ * reply's. */
 const char *raw_field(const struct raw_reply *reply, const char *name, char out[256]);
 
 /* Whether the peer ends the stream, without a further byte, within wait_ms. */

@@ -1,7 +1,8 @@
-/* support_fixture.h - a real HTTP server in the test's process, with endpoints that misbehave on order.
+/* support_fixture.h - a real HTTP server in the test's process, with endpoints that
+ * misbehave on order.
  *
- * Use it   struct fixture f; fixture_start(&f, &(struct fixture_options){0}); ... f.port ...
- *          fixture_stop(&f);
+ * Use it   struct fixture f; fixture_start(&f, &(struct fixture_options){0}); ... f.port
+ *          ... fixture_stop(&f);
  */
 #ifndef MOULT_TESTS_HTTP_SUPPORT_FIXTURE_H
 #define MOULT_TESTS_HTTP_SUPPORT_FIXTURE_H
@@ -27,11 +28,12 @@
  *   POST /body                "SIZE SUM WHERE\n": FNV-1a of the body; "memory" or "file"
  *   POST /small               the same, at most 10 bytes
  *   GET  /later/{ms}          "later\n", from another thread after that time
- *   GET  /reader, POST /writer    "reader\n", "writer\n", by the executor; the writer can be full
- *   GET  /lost                a job whose commit fails
+ *   GET  /reader, POST /writer    "reader\n", "writer\n", by the executor; the writer can
+ *   be full GET  /lost                a job whose commit fails
  *   GET  /spki                fingerprint in hex, or "none\n"
  *   GET  /peer                the client's address
- *   GET  /broken/{how}        "io", "busy": a failing handler; "split": a field with a line break;
+ *   GET  /broken/{how}        "io", "busy": a failing handler; "split": a field with a line
+ *   break;
  *                             "silent": no status
  *   GET  /private             401 by admit()
  *   POST /private             the same, with a body of up to 1 MB */
@@ -64,7 +66,8 @@ void fixture_stop(struct fixture *fixture);
 uint8_t fixture_byte(uint64_t index);
 uint64_t fixture_sum(const void *data, size_t size);
 
-/* The value of a line of /metrics, e.g. "moult_http_connections{listener=\"test\"}"; -1: not there. */
+/* The value of a line of /metrics, e.g. "moult_http_connections{listener=\"test\"}"; -1:
+ * not there. */
 long long fixture_metric(struct fixture *fixture, const char *series);
 
 #endif
