@@ -179,8 +179,8 @@ static int turn(struct moult_mqtt *mqtt, uint64_t now_ms)
     if (!moult_mqtt_wants(mqtt, &wait)) { return MOSQ_ERR_NO_CONN; }
     int rc = MOSQ_ERR_SUCCESS;
     if (poll(&wait, 1, 0) > 0) {
-        /* libmosquitto does not notice a refused connection: SSL_connect() has taken the error
-         * from the socket already and asks to be called again, for ever. */
+        /* libmosquitto does not notice a refused connection: SSL_connect() has taken the
+         * error from the socket already and asks to be called again, for ever. */
         bool is_refused = (wait.revents & POLLHUP) && !mqtt->is_listening;
         if (is_refused || (wait.revents & POLLERR)) { return MOSQ_ERR_CONN_LOST; }
         if (wait.revents & (POLLIN | POLLHUP)) {

@@ -7,56 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <mbedtls/error.h>
-#include <mbedtls/psa_util.h>
-#include <mbedtls/ssl.h>
-#include <mbedtls/version.h>
-#include <mbedtls/x509_crt.h>
+#include "ports/posix/mbedtls_compat.h"
 #include "ports/posix/psa_crypto.h"
-
-/* --- What differs between releases of mbedTLS ----------------------------------------- */
-
-#if MBEDTLS_VERSION_MAJOR >= 4 /* randomness comes from PSA by itself */
-static int parse_key(mbedtls_pk_context *key, struct moult_bytes raw)
-{
-    return mbedtls_pk_parse_key(key, raw.data, raw.size, NULL, 0);
-}
-static void set_random(mbedtls_ssl_config *config)
-{
-    (void)config;
-}
-static void set_version(mbedtls_ssl_config *config)
-{
-    mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
-}
-#elif MBEDTLS_VERSION_MAJOR == 3
-static int parse_key(mbedtls_pk_context *key, struct moult_bytes raw)
-{
-    return mbedtls_pk_parse_key(key, raw.data, raw.size, NULL, 0, mbedtls_psa_get_random,
-                                MBEDTLS_PSA_RANDOM_STATE);
-}
-static void set_random(mbedtls_ssl_config *config)
-{
-    mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
-}
-static void set_version(mbedtls_ssl_config *config)
-{
-    mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
-}
-#else
-static int parse_key(mbedtls_pk_context *key, struct moult_bytes raw)
-{
-    return mbedtls_pk_parse_key(key, raw.data, raw.size, NULL, 0);
-}
-static void set_random(mbedtls_ssl_config *config)
-{
-    mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
-}
-static void set_version(mbedtls_ssl_config *config)
-{
-    mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3,
-                                 MBEDTLS_SSL_MINOR_VERSION_3);
-}
-#endif
 
 /* TLS 1.3 sends tickets behind the handshake: a read then says so instead of giving bytes.
  */
@@ -169,7 +121,7 @@ static int load(struct moult_tls *tls, const struct moult_tls_options *options)
     if (rc == 0 && options->certificate.size) {
         rc = mbedtls_x509_crt_parse(&tls->certificate, options->certificate.data,
                                     options->certificate.size);
-        if (rc == 0) { rc = parse_key(&tls->key, options->key); }
+        if (rc == 0) { rc = compat_parse_key(&tls->key, options->key); }
         if (rc == 0) {
             rc = mbedtls_ssl_conf_own_cert(&tls->config, &tls->certificate, &tls->key);
         }
@@ -183,8 +135,7 @@ static int configure(struct moult_tls *tls, const struct moult_tls_options *opti
                                          MBEDTLS_SSL_TRANSPORT_STREAM,
                                          MBEDTLS_SSL_PRESET_DEFAULT);
     if (rc != 0) { return rc; }
-    set_random(&tls->config);
-    set_version(&tls->config);
+    compat_configure(&tls->config);
     mbedtls_ssl_conf_ciphersuites(&tls->config, suites);
     mbedtls_ssl_conf_authmode(&tls->config, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_verify(&tls->config, on_certificate, tls);

@@ -1,7 +1,6 @@
 /* tls.h - one TLS client connection over a non-blocking socket.
  *
- * Layer    ports/posix: the only file of the product that names mbedtls_ssl_* and x509.
- *          Written for mbedTLS 2.28; differences of 3.6 and 4 are at the top of tls.c.
+ * Layer    ports/posix, over mbedTLS 2.28, 3.6 or 4 (mbedtls_compat.h).
  * Memory   heap at moult_tls_new(), and about 40 KB of the library's for each connection
  *          while it is open.
  * Threads  one at a time; mbedTLS 2.28's PSA is not thread-safe (psa_crypto.h).
