@@ -31,10 +31,13 @@
     X(rollout_advance) \
     X(rollout_retry) \
     X(why) \
+    X(wait) \
     X(explain) \
     X(server_status) \
     X(login) \
     X(completion) \
+    X(dev_init) \
+    X(dev_device) \
     X(version)
 /* clang-format on */
 

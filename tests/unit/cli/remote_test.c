@@ -193,6 +193,45 @@ static void test_a_watch_ends_with_the_rollout(void **state)
     }
 }
 
+static void test_a_wait_ends_with_the_code_that_says_how(void **state)
+{
+    static const struct {
+        const char *words, *rollout;
+        int code;
+        const char *said;
+    } row[] = {
+        {"wait rollout r", ROLLOUT("completed", "\"confirmed\":3"), CLI_OK, ""},
+        {"wait rollout r --until 'confirmed >= 2 and phase = 1'",
+         ROLLOUT("running", "\"confirmed\":2"), CLI_OK, ""},
+        {"wait rollout r --until 'state in (paused, aborted)'", ROLLOUT("paused", ""),
+         CLI_OK, ""},
+        {"wait rollout r --until 'failed > 0'", ROLLOUT("completed", "\"confirmed\":3"),
+         CLI_WAIT_IMPOSSIBLE, "MOULT-E2308"},
+        {"wait rollout r", ROLLOUT("paused", "\"failed\":3"), CLI_ROLLOUT_ENDED, "because"},
+        {"wait rollout r", ROLLOUT("aborted", "\"failed\":3"), CLI_ROLLOUT_ENDED,
+         "MOULT-E2309"},
+        {"wait rollout r --timeout 0", ROLLOUT("running", "\"planned\":3"),
+         CLI_WAIT_TIMEOUT, "MOULT-E2307"},
+        {"wait rollout r --timeout 0 --through-pauses", ROLLOUT("paused", ""),
+         CLI_WAIT_TIMEOUT, "MOULT-E2307"},
+        {"wait rollout r --until 'confrmed > 1'", ROLLOUT("running", ""), CLI_USAGE,
+         "(confirmed?), found \"confrmed\" at character 1"},
+        {"wait rollout r --until 'state ='", ROLLOUT("running", ""), CLI_USAGE, "the end"},
+        {"wait device r", ROLLOUT("running", ""), CLI_USAGE, "rollout ROLLOUT"},
+    };
+    (void)state; /* cmocka's signature */
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct setting s = {.script = {json(200, row[i].rollout)}};
+        start(&s, 1);
+        struct run run = run_words(row[i].words);
+        if (run.code != row[i].code || !strstr(run.err, row[i].said)) {
+            fail_msg("%s: code %d, %s", row[i].words, run.code, run.err);
+        }
+        run_free(&run);
+        https_server_stop(s.server);
+    }
+}
+
 static void test_an_import_is_cut_at_1000_rows_and_counts_on(void **state)
 {
     struct setting s = {
@@ -282,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_a_selector_is_counted_first_and_needs_a_yes),
         cmocka_unit_test(test_a_rollout_is_created_as_typed),
         cmocka_unit_test(test_a_watch_ends_with_the_rollout),
+        cmocka_unit_test(test_a_wait_ends_with_the_code_that_says_how),
         cmocka_unit_test(test_an_import_is_cut_at_1000_rows_and_counts_on),
         cmocka_unit_test(test_an_upload_sends_images_by_digest_then_the_statement),
         cmocka_unit_test(test_a_server_that_is_away_is_exit_10),
