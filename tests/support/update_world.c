@@ -173,7 +173,11 @@ static struct statements_bytes make_order(struct world *w)
     }
     if (w->tweak_order) { w->tweak_order(w, &order); }
     unsigned keys = w->order_keys ? w->order_keys : 1u << STATEMENTS_ASSIGN;
-    return statements_sign(&w->fleet, statements_assignment_payload(&order), keys);
+    struct statements_bytes payload = statements_assignment_payload(&order);
+    if (w->spoil_payload) { w->spoil_payload(&payload); }
+    struct statements_bytes envelope = statements_sign(&w->fleet, payload, keys);
+    if (w->spoil_envelope) { w->spoil_envelope(&envelope); }
+    return envelope;
 }
 
 /* --- what the server hears --- */
@@ -287,6 +291,13 @@ static void answer_keyset(struct world *w, const char *number)
 {
     unsigned version = (unsigned)atoi(number);
     w->keyset_requests++;
+    if (w->has_endless_keysets) {
+        struct moult_keyset keyset = statements_keyset(&w->fleet, version);
+        struct statements_bytes made = statements_sign(
+            &w->fleet, statements_keyset_payload(&keyset), 3u << STATEMENTS_ROOT);
+        say(w, made.data, made.size);
+        return;
+    }
     if (version < 2 || version - 2 >= w->keyset_count) {
         say_status(w, 404);
         return;
@@ -454,7 +465,7 @@ static enum moult_http_event http_poll(void *context, uint8_t *buffer, size_t ca
 {
     struct world *w = world_of(context);
     if (!w->http.is_open) { return fail(w, failure, MOULT_NET_RESET); }
-    if (w->http.kind == REQUEST_NONE) { return fail(w, failure, MOULT_NET_CONNECT); }
+    if (w->http.kind == REQUEST_NONE) { return fail(w, failure, w->down_kind); }
     if (!w->http.has_headers) {
         w->http.has_headers = true;
         *reply = w->http.reply;
@@ -534,17 +545,107 @@ static void encrypt_slots(struct world *w)
     }
 }
 
+static bool is_in(const struct world *w, const char *state)
+{
+    struct moult_progress p;
+    moult_progress(&w->session, &p);
+    return strcmp(p.state, state) == 0;
+}
+
 /* A reset takes RAM with it; the host's crypto library keeps its heap, so give that back. */
 static void lose_ram(struct world *w)
 {
     const struct moult_crypto *crypto = &w->fleet.crypto;
-    struct moult_progress p;
     if (!w->session.port) { return; }
-    moult_progress(&w->session, &p);
     crypto->sha256_abort(crypto->context, &w->session.hash);
-    if (strcmp(p.state, "IMAGE") == 0 && w->session.phase == 1) {
+    if (is_in(w, "IMAGE") && w->session.phase == 1) {
         moult_esp_check_abandon(&w->session.scratch.image.check);
     }
+}
+
+/* --- faults of the platform --- */
+
+enum { NATIVE_ERROR = 0x1105 };
+
+static int32_t kv_set(void *context, const char *key, const uint8_t *data, size_t size)
+{
+    struct world *w = world_of(context);
+    bool fails = w->kv_fails && strncmp(key, w->kv_fails, strlen(w->kv_fails)) == 0;
+    return fails ? NATIVE_ERROR : w->sim.kv_set(context, key, data, size);
+}
+
+static bool strikes(unsigned *count)
+{
+    if (*count == 0) { return false; }
+    (*count)--;
+    return true;
+}
+
+static int32_t flash_erase(void *context, uint32_t slot, uint32_t offset)
+{
+    struct world *w = world_of(context);
+    return strikes(&w->erase_fails) ? NATIVE_ERROR
+                                    : w->sim.flash_erase(context, slot, offset);
+}
+
+static int32_t flash_write(void *context, uint32_t slot, uint32_t offset,
+                           const uint8_t *data, size_t size)
+{
+    struct world *w = world_of(context);
+    if (strikes(&w->write_fails)) { return NATIVE_ERROR; }
+    if (strikes(&w->write_noops)) { return 0; }
+    return w->sim.flash_write(context, slot, offset, data, size);
+}
+
+static int32_t set_boot(void *context, uint32_t slot)
+{
+    struct world *w = world_of(context);
+    return w->set_boot_error ? w->set_boot_error : w->sim.set_boot(context, slot);
+}
+
+static int32_t mark_valid(void *context)
+{
+    struct world *w = world_of(context);
+    return w->mark_valid_error ? w->mark_valid_error : w->sim.mark_valid(context);
+}
+
+static int32_t mark_invalid_and_reboot(void *context)
+{
+    struct world *w = world_of(context);
+    return w->mark_invalid_error ? w->mark_invalid_error
+                                 : w->sim.mark_invalid_and_reboot(context);
+}
+
+static uint8_t signal_dbm(void *context)
+{
+    return world_of(context)->signal_dbm;
+}
+
+static bool battery(void *context, uint8_t *percent, uint16_t *millivolt)
+{
+    *percent = world_of(context)->battery_percent;
+    *millivolt = 3600;
+    return *percent != 0;
+}
+
+static void plug_in(struct world *w)
+{
+    w->sim.context = NULL; /* whole before it is copied */
+    moult_sim_port_callbacks(&w->device.port, &w->sim);
+    w->port = w->sim;
+    w->port.kv_set = kv_set;
+    w->port.flash_erase = flash_erase;
+    w->port.flash_write = flash_write;
+    w->port.set_boot = set_boot;
+    w->port.mark_valid = mark_valid;
+    w->port.mark_invalid_and_reboot = mark_invalid_and_reboot;
+    w->port.signal = signal_dbm;
+    w->port.battery = battery;
+    w->port.http_start = http_start;
+    w->port.http_poll = http_poll;
+    w->port.http_cancel = http_cancel;
+    w->port.random = draw;
+    w->port.log = trace;
 }
 
 bool world_boot(struct world *w, uint8_t reset)
@@ -562,12 +663,7 @@ bool world_boot(struct world *w, uint8_t reset)
     }
     encrypt_slots(w);
     w->foreign_boots += !world_runs(w, &w->old) && !world_runs(w, &w->new);
-    moult_sim_port_callbacks(&w->device.port, &w->port);
-    w->port.http_start = http_start;
-    w->port.http_poll = http_poll;
-    w->port.http_cancel = http_cancel;
-    w->port.random = draw;
-    w->port.log = trace;
+    plug_in(w);
     w->config.context = w;
     w->config.before_reboot = before_reboot;
     w->config.may_update = may_update;
@@ -589,9 +685,18 @@ static bool crash(struct world *w)
     return world_boot(w, MOULT_RESET_PANIC);
 }
 
+static void strike(struct world *w)
+{
+    void (*hook)(struct world *) = w->hook;
+    if (!hook || !is_in(w, w->hook_state)) { return; }
+    w->hook = NULL;
+    hook(w);
+}
+
 bool world_step(struct world *w)
 {
     if (w->device.port.reboot_wanted) { return world_boot(w, MOULT_RESET_SOFTWARE); }
+    strike(w);
     enum moult_step step = moult_step(&w->session, w->now_ms);
     if (w->device.chip.flash.is_off) { return false; }
     uint32_t wait = step == MOULT_STEP_WAIT ? moult_wait_ms(&w->session, w->now_ms) : 1;
@@ -626,9 +731,17 @@ bool world_settle(struct world *w)
 bool world_until(struct world *w, const char *state)
 {
     for (unsigned i = 0; i < WORLD_STEPS_MAX; i++) {
-        struct moult_progress p;
-        moult_progress(&w->session, &p);
-        if (strcmp(p.state, state) == 0) { return true; }
+        if (is_in(w, state)) { return true; }
+        if (!world_step(w)) { return false; }
+    }
+    return false;
+}
+
+bool world_hears(struct world *w, uint16_t detail)
+{
+    unsigned boots = w->boots;
+    for (unsigned i = 0; i < WORLD_STEPS_MAX && w->boots - boots < WORLD_BOOTS_MAX; i++) {
+        if (world_report_with(w, detail)) { return true; }
         if (!world_step(w)) { return false; }
     }
     return false;
@@ -708,6 +821,7 @@ void world_make(struct world *w)
     configure(w);
     w->random = 1;
     w->has_entropy = true;
+    w->down_kind = MOULT_NET_CONNECT;
     for (unsigned i = 0; i < 4; i++) {
         w->health[i] = MOULT_HEALTH_OK;
     }
@@ -722,6 +836,18 @@ void world_make(struct world *w)
     world_put(w, 0, &w->old);
     put_otadata(w);
     world_offer(w, &w->new);
+}
+
+void world_copy(struct world *w, const struct world *fresh)
+{
+    world_forget(w);
+    *w = *fresh;
+    moult_sim_storage_ram(&w->device.storage, w->device.bits, sizeof w->device.bits);
+    w->device.chip.storage = &w->device.storage;
+    w->device.chip.flash.storage = &w->device.storage;
+    w->release.components[0].digest = w->new.digest;
+    w->release.fleet_id = w->fleet.fleet_id;
+    w->release.class_id = w->fleet.class_id;
 }
 
 void world_forget(struct world *w)

@@ -96,8 +96,19 @@ struct world {
     unsigned reboots_told; /* calls of before_reboot */
     enum moult_answer answer;
 
+    /* --- faults of the platform; all count down or stay until cleared --- */
+    struct moult_port sim; /* the callbacks of the simulated chip */
+    const char *kv_fails;  /* sets of keys that begin so fail */
+    unsigned erase_fails, write_fails, write_noops;
+    int32_t set_boot_error, mark_valid_error, mark_invalid_error;
+    uint8_t battery_percent; /* 0: mains */
+    uint8_t signal_dbm;
+    const char *hook_state;        /* when the engine reaches this state ... */
+    void (*hook)(struct world *w); /* ... this happens, once */
+
     /* --- the server --- */
-    bool is_down;            /* refuses connections */
+    bool is_down; /* refuses connections */
+    enum moult_net_failure down_kind;
     uint16_t checkin_status; /* 0: 200 */
     uint32_t retry_after_s;
     uint32_t next_s;
@@ -114,10 +125,14 @@ struct world {
     uint32_t keyset_hint;
     unsigned keyset_count; /* keysets[0] is version 2, ... */
     struct statements_bytes keysets[2];
+    bool has_endless_keysets;          /* makes every version that is asked for */
     struct statements_bytes raw_order; /* size > 0: sent as it is */
     uint32_t order_padding;            /* zero bytes behind the envelope */
     unsigned order_keys;               /* signers; 0: the first assign key */
     void (*tweak_order)(struct world *w, struct moult_assignment *order);
+    void (*spoil_payload)(
+        struct statements_bytes *payload); /* of the order, before signing */
+    void (*spoil_envelope)(struct statements_bytes *envelope); /* after */
     uint8_t served_nonce[16];
     bool keeps_offering; /* also after the deployment's result */
     bool says_gone;      /* every report is answered with "gone" */
@@ -147,6 +162,8 @@ struct world {
 
 void world_make(struct world *w);
 void world_free(struct world *w);
+/* Begin again as `fresh` was, without making keys and images again. */
+void world_copy(struct world *w, const struct world *fresh);
 /* Give back what a session that is abandoned mid-way still holds; keys stay. */
 void world_forget(struct world *w);
 
@@ -170,6 +187,8 @@ MOULT_MUST_CHECK bool world_step(struct world *w);
 /* Steps, through reboots, until `count` further check-ins were answered and all is quiet: idle, no
  * plan, no trial, nothing in the outbox. False: power went off, or it never settled. */
 MOULT_MUST_CHECK bool world_settle(struct world *w);
+/* Until the server has heard of this detail. False: power went off, or never. */
+MOULT_MUST_CHECK bool world_hears(struct world *w, uint16_t detail);
 /* Until the state has that name. False: power went off, or never. */
 MOULT_MUST_CHECK bool world_until(struct world *w, const char *state);
 

@@ -33,17 +33,9 @@ enum { FAULTS = sizeof faults / sizeof faults[0], FEW = 2 /* the first ones */ }
 /* What the new image does, and where the device ends. */
 enum story { CONFIRMS, FAILS_ITS_CHECK, CRASHES, ENCRYPTED, STORIES };
 
-/* The session and the port point into the struct, so that only the bytes are copied back. */
 static void begin(enum story story)
 {
-    world_forget(&w);
-    w = fresh;
-    moult_sim_storage_ram(&w.device.storage, w.device.bits, sizeof w.device.bits);
-    w.device.chip.storage = &w.device.storage;
-    w.device.chip.flash.storage = &w.device.storage;
-    w.release.components[0].digest = w.new.digest;
-    w.release.fleet_id = w.fleet.fleet_id;
-    w.release.class_id = w.fleet.class_id;
+    world_copy(&w, &fresh);
     if (story == FAILS_ITS_CHECK) { w.health[2] = MOULT_HEALTH_FAILED; }
     w.is_encrypted = story == ENCRYPTED;
     if (story == CRASHES) {
