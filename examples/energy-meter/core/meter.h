@@ -78,7 +78,8 @@ enum meter_health {
 
 struct meter_sums { /* of the interval that is being sampled */
     uint32_t count;
-    uint32_t crossings;
+    uint32_t crossings; /* of the voltage's middle, upwards */
+    uint64_t first_crossing_ms, last_crossing_ms;
     uint64_t voltage, current;
     uint64_t voltage_squared, current_squared, product;
 };
@@ -89,8 +90,7 @@ struct meter {
     uint64_t next_sample_ms;
     uint64_t interval_end_ms;
     struct meter_sums sums;
-    uint32_t voltage_middle; /* of the interval before, for zero crossings */
-    bool was_above;
+    bool was_above; /* the last sample of the voltage, of its middle */
     uint16_t next_flags;
     uint64_t next_sequence;
     uint64_t energy_uj;

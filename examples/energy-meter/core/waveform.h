@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define WAVEFORM_POINTS 1000u /* of one period of 20 ms; 50 Hz */
-#define WAVEFORM_COUNT 28u    /* appliances */
+#define WAVEFORM_COUNT 36u    /* appliances */
 #define WAVEFORM_UNIT                                                                      \
     8192 /* of a table: 1.0 times the peak of a sine of the rated current */
 
@@ -26,6 +26,8 @@ struct waveform_appliance {
 };
 
 extern const struct waveform_appliance waveform_appliances[WAVEFORM_COUNT];
+extern const int16_t
+    waveform_mains[WAVEFORM_POINTS]; /* the voltage: a sine with flat tops */
 
 struct waveform {
     uint32_t seed;
@@ -35,7 +37,8 @@ struct waveform {
 void waveform_sample(const struct waveform *house, uint64_t time_ms, uint16_t *voltage,
                      uint16_t *current);
 
-/* Whether appliance i is on in that house at that time. */
+/* Whether appliance i is switched on in that house at that time. A load manager holds back what would
+ * blow the fuse. */
 int waveform_is_on(const struct waveform *house, unsigned i, uint64_t time_ms);
 
 #endif
