@@ -62,9 +62,8 @@ enum moult_state moult_state_GATE(struct moult_session *s)
 {
     if (!moult_has_target(s) || s->is_paused) { return MOULT_STATE_IDLE; }
     if (s->policy.stage_only == 1) {
-        tell(s, MOULT_REPORT_STAGED);
-        moult_contact_soon(s);
-        return MOULT_STATE_IDLE;
+        s->trouble = (struct moult_trouble){0};
+        return moult_tell(s, MOULT_REPORT_STAGED);
     }
     switch (moult_policy_gate(s, MOULT_WINDOW_ACTIVATE)) {
     case MOULT_GATE_OPEN:

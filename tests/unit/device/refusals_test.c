@@ -68,11 +68,6 @@ static void trailing_byte(void)
     w.order_padding = 1;
 }
 
-static void over_1024_bytes(void)
-{
-    w.order_padding = 800;
-}
-
 static void put_profile_violation(struct statements_bytes *envelope)
 {
     envelope->data[envelope->size - 66] =
@@ -792,7 +787,6 @@ static const struct row rows[] = {
     {"damaged floor", damaged_floor, MOULT_D_FLOOR_STORE, EVENT, true},
     {"other partition table", other_partition_table, MOULT_D_PTABLE, EVENT, false},
     {"byte behind the order", trailing_byte, MOULT_D_ASSIGN_SIZE, EVENT, false},
-    {"order over 1024 bytes", over_1024_bytes, MOULT_D_ASSIGN_SIZE, EVENT, false},
     {"order breaks the profile", breaks_the_profile, MOULT_D_ASSIGN_CBOR, EVENT, false},
     {"order of another algorithm", other_algorithm, MOULT_D_ASSIGN_COSE, EVENT, false},
     {"keyset not there", keyset_not_there, MOULT_D_KEYSET_FETCH, EVENT, true},
