@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Minutes instead of days, so that a roll-out can be watched. Production uses the defaults. */
 static const char demo_server[] =
@@ -102,8 +103,10 @@ static const char *broker_text(struct cli *cli, const struct dev_config *c)
                     "log_dest stderr\n"
                     "log_type error\n"
                     "log_type warning\n"
-                    "log_type notice\n",
-                    c->broker_port, c->host, d, d, d, d, d);
+                    "log_type notice\n%s",
+                    c->broker_port, c->host, d, d, d, d, d,
+                    /* Started by root it would become a user who cannot read this folder. */
+                    geteuid() == 0 ? "user root\n" : "");
 }
 
 static const char broker_acl[] =
