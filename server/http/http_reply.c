@@ -75,7 +75,7 @@ static void write_body(struct buffer *out, const struct http_request *request,
     buffer_printf(
         out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"code\":\"%s\"",
         http_status_words(status), status, code);
-    add_member(out, "detail", words);
+    add_member(out, "detail", problem->text ? problem->text : words);
     add_member(out, "field", problem->field);
     add_member(out, "hint", problem->hint ? problem->hint : info ? info->next : NULL);
     add_member(out, "request_id", request->id);

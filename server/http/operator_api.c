@@ -180,7 +180,10 @@ enum moult_status operator_reply_problem(struct http_request *request,
                                          const struct control_problem *problem,
                                          struct http_reply *reply)
 {
+    const struct moult_code_info *info = moult_detail_info(problem->detail);
     struct http_problem out = {
+        /* What a device would have refused has no HTTP status of its own. */
+        .status = info && info->http == 0 ? 422 : 0,
         .code = problem->detail ? problem->detail : (uint16_t)MOULT_D_API_INTERNAL,
         .text = problem->text[0] ? problem->text : NULL,
         .field = problem->field[0] ? problem->field : NULL,
