@@ -1,4 +1,5 @@
-/* chip.c - see chip.h. Register names and numbers of the ESP32-C3 Technical Reference Manual. */
+/* chip.c - see chip.h. Register names and numbers of the ESP32-C3 Technical Reference
+ * Manual. */
 #include "examples/energy-meter/chip/chip.h"
 
 #define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))

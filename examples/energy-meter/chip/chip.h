@@ -1,11 +1,13 @@
-/* chip.h - what the energy meter needs of an ESP32-C3: time, a serial console, no watchdog surprises.
+/* chip.h - what the energy meter needs of an ESP32-C3: time, a serial console, no watchdog
+ * surprises.
  *
- * Layer    examples/energy-meter/chip: bare metal, started by ESP-IDF's second-stage bootloader.
+ * Layer    examples/energy-meter/chip: bare metal, started by ESP-IDF's second-stage
+ *          bootloader.
  * Memory   no heap.
  * Threads  one loop, no interrupts.
  */
-#ifndef METER_CHIP_H
-#define METER_CHIP_H
+#ifndef MOULT_EXAMPLES_CHIP_H
+#define MOULT_EXAMPLES_CHIP_H
 
 #include <stdbool.h>
 #include <stdint.h>

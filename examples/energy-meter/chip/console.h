@@ -3,8 +3,8 @@
  * Layer    examples/energy-meter/chip.
  * Use it   console_poll() from the main loop; never waits for a character.
  */
-#ifndef METER_CONSOLE_H
-#define METER_CONSOLE_H
+#ifndef MOULT_EXAMPLES_CONSOLE_H
+#define MOULT_EXAMPLES_CONSOLE_H
 
 #include <stddef.h>
 #include "examples/energy-meter/core/meter.h"
@@ -30,7 +30,8 @@ struct chip_version {
     const struct console_command *const *commands; /* ended by NULL */
 };
 
-/* The version this image was built as; in one of chip_1_0_0.c, chip_1_1_0.c, chip_1_2_0.c. */
+/* The version this image was built as; in one of chip_1_0_0.c, chip_1_1_0.c, chip_1_2_0.c.
+ * */
 extern const struct chip_version chip_version;
 
 extern const struct console_command command_help, command_version, command_reading,

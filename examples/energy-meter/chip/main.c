@@ -1,7 +1,8 @@
 /* main.c - the energy meter on an ESP32-C3: sample, keep readings, answer on the console.
  *
- * The analog front end is simulated by core/waveform.c, as in moult-device, so that the example
- * needs no mains. A product has its converter's driver in `sample` and its uplink in `store`.
+ * The analog front end is simulated by core/waveform.c, as in moult-device, so that the
+ * example needs no mains. A product has its converter's driver in `sample` and its uplink
+ * in `store`.
  */
 #include <stdio.h>
 #include "examples/energy-meter/chip/chip.h"

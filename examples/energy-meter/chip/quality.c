@@ -44,8 +44,8 @@ static void run_spectrum(const struct console_view *view, const char *argument)
     printf("THD %.2f %%\n", sqrt(squares) * 100);
 }
 
-/* Winding of the current transformer over the ambient, first order: rises with the square of the
- * current, 12 minutes' time constant. */
+/* Winding of the current transformer over the ambient, first order: rises with the square
+ * of the current, 12 minutes' time constant. */
 static void run_thermal(const struct console_view *view, const char *argument)
 {
     double amperes = view->meter->latest.current_ma / 1e3;

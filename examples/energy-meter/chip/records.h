@@ -2,8 +2,8 @@
  *
  * Layer    examples/energy-meter/chip. Mapped from flash; filled in by `moult image make`.
  */
-#ifndef METER_RECORDS_H
-#define METER_RECORDS_H
+#ifndef MOULT_EXAMPLES_RECORDS_H
+#define MOULT_EXAMPLES_RECORDS_H
 
 #include <stdint.h>
 #include "formats/app_desc.h"

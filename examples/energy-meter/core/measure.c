@@ -16,8 +16,8 @@ uint32_t integer_root(uint64_t n)
     return (uint32_t)root;
 }
 
-/* Root mean square of the deviation from the mean, in thousandths of a count. At most 4095 counts
- * and 1000 samples: n^2 * variance * 10^6 stays below 2^63. */
+/* Root mean square of the deviation from the mean, in thousandths of a count. At most 4095
+ * counts and 1000 samples: n^2 * variance * 10^6 stays below 2^63. */
 static uint64_t rms_milli_counts(uint64_t n, uint64_t sum, uint64_t squares)
 {
     uint64_t variance = n * squares - sum * sum; /* times n^2 */

@@ -2,8 +2,8 @@
  *
  * Layer    examples/energy-meter: pure, integers only.
  */
-#ifndef METER_MEASURE_H
-#define METER_MEASURE_H
+#ifndef MOULT_EXAMPLES_MEASURE_H
+#define MOULT_EXAMPLES_MEASURE_H
 
 #include "examples/energy-meter/core/meter.h"
 

@@ -1,17 +1,19 @@
 /* meter.h - a small single-phase energy meter: samples in, numbered readings out.
  *
- * Layer    examples/energy-meter: the portable core of the example firmware. The same files run in
- *          moult-device and are compiled for the ESP32-C3 by chip/.
+ * Layer    examples/energy-meter: the portable core of the example firmware. The same files
+ *          run in moult-device and are compiled for the ESP32-C3 by chip/.
  * Memory   struct meter about 16 KB, the caller's; no heap. Integer arithmetic only.
  * Threads  one per meter.
- * Power    what `store` has taken is the port's to keep; a cut loses at most the interval that is
- *          being sampled. Sequence numbers go on behind the last stored reading, without a gap.
+ * Power    what `store` has taken is the port's to keep; a cut loses at most the interval
+ *          that is being sampled. Sequence numbers go on behind the last stored reading,
+ *          without a gap.
  * Use it   meter_start() with the last stored reading, then meter_run() at least every
- *          METER_CATCH_UP_MS_MAX, whatever else the device is doing: offline, downloading, writing.
- *          meter_health() is what the firmware registers as its "sensor" health check.
+ *          METER_CATCH_UP_MS_MAX, whatever else the device is doing: offline, downloading,
+ *          writing. meter_health() is what the firmware registers as its "sensor" health
+ *          check.
  */
-#ifndef METER_METER_H
-#define METER_METER_H
+#ifndef MOULT_EXAMPLES_METER_H
+#define MOULT_EXAMPLES_METER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,8 +60,8 @@ struct meter_traits {
     void (*measure_more)(struct meter_reading *reading);
 };
 
-/* The versions of this example. 1.1.0 adds the power factor. 1.2.0 scales the voltage for a board
- * that was never built: its sensor health check fails, which is what it is for. */
+/* The versions of this example. 1.1.0 adds the power factor. 1.2.0 scales the voltage for a
+ * board that was never built: its sensor health check fails, which is what it is for. */
 extern const struct meter_traits meter_version_1_0_0;
 extern const struct meter_traits meter_version_1_1_0;
 extern const struct meter_traits meter_version_1_2_0;
@@ -110,8 +112,8 @@ void meter_start(struct meter *meter, const struct meter_traits *traits,
                  const struct meter_port *port, const struct meter_reading *last,
                  uint64_t now_ms);
 
-/* Take all samples due until now_ms, at most METER_RUN_SAMPLES_MAX, and offer finished readings to
- * `store`. True: caught up; false: call again soon. */
+/* Take all samples due until now_ms, at most METER_RUN_SAMPLES_MAX, and offer finished
+ * readings to `store`. True: caught up; false: call again soon. */
 bool meter_run(struct meter *meter, uint64_t now_ms);
 
 /* Readings that wait for `store`. */

@@ -1,6 +1,6 @@
-/* version_1_2_0.c - a bad release, on purpose: scaled for a three-phase board (400 V between
- * phases, 565 V peak) that this device is not. It reads 400 V where there are 230, and its sensor
- * health check says so. */
+/* version_1_2_0.c - a bad release, on purpose: scaled for a three-phase board (400 V
+ * between phases, 565 V peak) that this device is not. It reads 400 V where there are 230,
+ * and its sensor health check says so. */
 #include "examples/energy-meter/core/measure.h"
 #include "examples/energy-meter/core/scale.h"
 

@@ -1,15 +1,16 @@
-/* waveform.h - a house to measure: mains voltage and the current of appliances that come and go.
+/* waveform.h - a house to measure: mains voltage and the current of appliances that come
+ * and go.
  *
- * Layer    examples/energy-meter: stands in for the analog front end, in moult-device and in the
- *          chip build alike.
+ * Layer    examples/energy-meter: stands in for the analog front end, in moult-device and
+ *          in the chip build alike.
  * Memory   struct waveform 32 bytes. The tables are constant data, made at build time by
  *          gen_waveforms.c: one mains period per appliance.
  *
- * The same seed gives the same house for ever: what was sampled at a time can be computed again, so
- * a test can tell a wrong reading from a right one.
+ * The same seed gives the same house for ever: what was sampled at a time can be computed
+ * again, so a test can tell a wrong reading from a right one.
  */
-#ifndef METER_WAVEFORM_H
-#define METER_WAVEFORM_H
+#ifndef MOULT_EXAMPLES_WAVEFORM_H
+#define MOULT_EXAMPLES_WAVEFORM_H
 
 #include <stdint.h>
 
@@ -37,8 +38,8 @@ struct waveform {
 void waveform_sample(const struct waveform *house, uint64_t time_ms, uint16_t *voltage,
                      uint16_t *current);
 
-/* Whether appliance i is switched on in that house at that time. A load manager holds back what would
- * blow the fuse. */
+/* Whether appliance i is switched on in that house at that time. A load manager holds back
+ * what would blow the fuse. */
 int waveform_is_on(const struct waveform *house, unsigned i, uint64_t time_ms);
 
 #endif

@@ -1,10 +1,11 @@
-/* gen_waveforms.c - writes the tables of waveform.h: one mains period of each appliance's current.
+/* gen_waveforms.c - writes the tables of waveform.h: one mains period of each appliance's
+ * current.
  *
  * Usage: gen_waveforms OUT.c     (run by the build)
  *
- * A current is given by what flows: its harmonics (amplitude in permille of the fundamental, phase
- * in degrees), or a phase-angle dimmer, or a rectifier that charges a capacitor near the peaks.
- * Every table is scaled to the same root mean square.
+ * A current is given by what flows: its harmonics (amplitude in permille of the
+ * fundamental, phase in degrees), or a phase-angle dimmer, or a rectifier that charges a
+ * capacitor near the peaks. Every table is scaled to the same root mean square.
  */
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* esp_image_test.c - formats/esp_image.c, with the worked example of docs/spec/esp-image.md */
+/* esp_image_test.c - formats/esp_image.c, with the worked example of docs/spec/esp-image.md
+ * */
 #include "formats/esp_image.h"
 #include <string.h>
 #include "formats/chip.h"
@@ -465,8 +466,8 @@ static void test_a_signature_sector_belongs_to_the_image_proper(void)
     check_bytes(digest, expected, 32);
 }
 
-/* espressif's updater erases only the new image's length: the sector of the previous, signed image
- * stays behind an unsigned one. */
+/* espressif's updater erases only the new image's length: the sector of the previous,
+ * signed image stays behind an unsigned one. */
 static void test_a_signature_sector_of_another_image_does_not_count(void)
 {
     struct moult_crypto crypto = keys_openssl_crypto();

@@ -110,7 +110,7 @@ static void test_first_row_and_repeats(void)
     check_equal(f[1].expected, 0);
 }
 
-/* A row of the table is overlapped by two others: one finding. And both faults in one row. */
+/* A row that two others overlap is told once; a row may have both faults. */
 static void test_name_and_overlap_in_one_row(void)
 {
     struct moult_finding f[4];
