@@ -1,5 +1,5 @@
-/* activate.c - steps 15 and 16: the last checks, the first 32 bytes, the boot slot (states RECHECK, GATE,
- * ARM, SWITCH). */
+/* activate.c - steps 15 and 16: the last checks, the first 32 bytes, the boot slot (states
+ * RECHECK, GATE, ARM, SWITCH). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
@@ -55,7 +55,8 @@ static enum moult_state ask(struct moult_session *s)
     }
     tell(s, MOULT_REPORT_REBOOTING);
     s->contact.next_state = MOULT_STATE_ARM;
-    return MOULT_STATE_REPORT; /* told now, if it can be: a device that never returns was rebooting */
+    /* Told now, if it can be: of a device that never returns this is the last word. */
+    return MOULT_STATE_REPORT;
 }
 
 enum moult_state moult_state_GATE(struct moult_session *s)
@@ -88,8 +89,9 @@ static enum moult_state unwritten(struct moult_session *s, enum moult_status st)
     return moult_drop(s);
 }
 
-/* What a cut left of an earlier attempt: nothing, all 32 bytes, or some of them. The last needs the
- * sector erased and written again; all of it but the head was proven in this boot. */
+/* What a cut left of an earlier attempt: nothing, all 32 bytes, or some of them. The last
+ * needs the sector erased and written again; all of it but the head was proven in this
+ * boot. */
 static enum moult_status look(struct moult_session *s)
 {
     uint8_t found[MOULT_ESP_HELD_BACK_SIZE];

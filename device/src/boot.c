@@ -85,8 +85,9 @@ static void tell(struct moult_session *s, enum moult_report_kind kind)
     moult_outbox_add(s, &news);
 }
 
-/* The trial is over and lost. The verdict goes into the journal first: a power cut from here on must
- * not make another class of it. Then tell, remember, end the plan, each harmless to repeat. */
+/* The trial is over and lost. The verdict goes into the journal first: a power cut from
+ * here on must not make another class of it. Then tell, remember, end the plan, each
+ * harmless to repeat. */
 static enum moult_state give_up(struct moult_session *s)
 {
     uint16_t detail = s->trouble.detail;
@@ -102,8 +103,9 @@ static enum moult_state give_up(struct moult_session *s)
     return MOULT_STATE_IDLE;
 }
 
-/* The slot still holds the proven image: verify it again and set the boot slot again, without a
- * download and without asking the server, which takes the old digest for a failure. */
+/* The slot still holds the proven image: verify it again and set the boot slot again,
+ * without a download and without asking the server, which takes the old digest for a
+ * failure. */
 static enum moult_state activate_again(struct moult_session *s)
 {
     if (s->plan.activations >= s->config.activations_max || s->disabled) {

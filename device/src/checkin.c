@@ -1,4 +1,5 @@
-/* checkin.c - step 1: asking the server, and delivering reports (states IDLE, CHECKIN, REPLY, REPORT). */
+/* checkin.c - step 1: asking the server, and delivering reports (states IDLE, CHECKIN,
+ * REPLY, REPORT). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
@@ -100,7 +101,8 @@ static void add_facts(struct moult_session *s, struct moult_checkin *checkin,
     checkin->present |= 1u << MOULT_CHECKIN_FACTS;
 }
 
-/* The request into work; attributes and reports are gathered in reply, which is free until then. */
+/* The request into work; attributes and reports are gathered in reply, which is free until
+ * then. */
 static bool compose(struct moult_session *s)
 {
     struct moult_checkin *checkin = &s->scratch.checkin;
@@ -163,7 +165,8 @@ enum moult_state moult_state_CHECKIN(struct moult_session *s)
 
 /* --- REPLY --- */
 
-/* The server has forgotten this deployment: ask for a signed order at once, do nothing on its word. */
+/* The server has forgotten this deployment: ask for a signed order at once, do nothing on
+ * its word. */
 static void heed_gone(struct moult_session *s, const struct moult_gone *gone)
 {
     for (unsigned i = 0; i < gone->count; i++) {
@@ -236,7 +239,8 @@ enum moult_state moult_state_REPLY(struct moult_session *s)
 
 static bool post_reports(struct moult_session *s)
 {
-    /* The encoded reports go behind the place where the message is composed, in one buffer. */
+    /* The encoded reports go behind the place where the message is composed, in one buffer.
+     * */
     enum { ROOM = MOULT_REPORTS_MAX * 160, HEAD = 16 };
     _Static_assert(ROOM * 2 + HEAD <= MOULT_SECTOR_SIZE, "message and reports fit work");
     struct moult_cbor_writer room, out;

@@ -35,7 +35,8 @@ static void set_due(struct moult_session *s, uint64_t at_ms)
     s->contact.due_ms = at_ms > s->contact.not_before_ms ? at_ms : s->contact.not_before_ms;
 }
 
-/* Something that the server waits for: obey its interval even where routine polls are rare. */
+/* Something that the server waits for: obey its interval even where routine polls are rare.
+ * */
 static bool has_business(const struct moult_session *s)
 {
     return s->trial.is_on || s->plan.stage != MOULT_STAGE_NONE || moult_outbox_count(s) > 0;

@@ -33,13 +33,14 @@ void moult_contact_failed(struct moult_session *s);
 /* It worked: tell once what had failed before, forget it. */
 void moult_contact_worked(struct moult_session *s);
 
-/* Delay after `failures` failures in a row: doubling, capped, +-50 %; at least Retry-After. */
+/* Delay after `failures` failures in a row: doubling, capped, +-50 %; at least Retry-After.
+ * */
 uint32_t moult_backoff_ms(struct moult_session *s, uint32_t failures);
 
 /* Whether another try may help: no connection, timeouts, 408, 429, 5xx. */
 bool moult_is_transient(const struct moult_session *s);
 
-/* --- one exchange --------------------------------------------------------------------------- */
+/* --- one exchange --- */
 
 enum moult_fetch {
     MOULT_FETCH_BUSY,      /* call again */
@@ -48,7 +49,8 @@ enum moult_fetch {
     MOULT_FETCH_TOO_LARGE, /* the body has more than capacity bytes */
 };
 
-/* Starts a GET (body.size 0) or POST of CBOR for a path under the base URL. False: s->trouble. */
+/* Starts a GET (body.size 0) or POST of CBOR for a path under the base URL. False:
+ * s->trouble. */
 bool moult_fetch_begin(struct moult_session *s, const char *path, struct moult_bytes body);
 
 /* One poll; the body goes to out. *size counts; set it to 0 before the first. */

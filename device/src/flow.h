@@ -1,4 +1,5 @@
-/* flow.h - what the states of the session share: one function per state, and how things go wrong.
+/* flow.h - what the states of the session share: one function per state, and how things go
+ * wrong.
  *
  * Layer    device, private.
  */
@@ -11,74 +12,80 @@
 #include "moult/log.h"
 #include "moult/session.h"
 
-/* One function per state: does one bounded piece of work and returns the next state. A state that has
- * to wait sets wait_until_ms (moult_wait_until) and returns itself. phase is 0 on entry. */
+/* One function per state: does one bounded piece of work and returns the next state. A
+ * state that has to wait sets wait_until_ms (moult_wait_until) and returns itself. phase is
+ * 0 on entry. */
 #define X(name, waits, next) enum moult_state moult_state_##name(struct moult_session *s);
 MOULT_STATES(X)
 #undef X
 
-/* --- waiting (session.c) ------------------------------------------------------------------- */
+/* --- waiting (session.c) --- */
 
 enum { MOULT_POLL_MS = 20 }; /* between two looks at a request under way */
 
 void moult_wait_until(struct moult_session *s, uint64_t at_ms);
 /* After `ms` milliseconds, 0 at once. */
 void moult_wait_for(struct moult_session *s, uint32_t ms);
-/* Uniform in [0, bound]; the middle when the entropy source is dead (timing only, never secrets). */
+/* Uniform in [0, bound]; the middle when the entropy source is dead (timing only, never
+ * secrets). */
 uint32_t moult_jitter(struct moult_session *s, uint32_t bound);
 /* Unix seconds by trusted time; 0: none in this boot. */
 uint64_t moult_now_s(const struct moult_session *s);
 
-/* --- trouble (trouble.c) ------------------------------------------------------------------- */
+/* --- trouble (trouble.c) --- */
 
 /* Note and log what went wrong; the reason is the detail's own, or the given one. */
 void moult_trouble(struct moult_session *s, enum moult_detail detail, int32_t native);
 void moult_trouble_as(struct moult_session *s, enum moult_detail detail,
                       enum moult_reason reason, int32_t native);
 
-/* Something could not be stored and the flow goes on all the same (each caller says why that is safe):
- * logged. Nothing when status is MOULT_OK. */
+/* Something could not be stored and the flow goes on all the same (each caller says why
+ * that is safe): logged. Nothing when status is MOULT_OK. */
 void moult_unstored(struct moult_session *s, enum moult_status status);
 
 /* Each of these reports s->trouble and returns IDLE.
  *
- * refuse: steps 2 to 5, before the assignment is believed. An event, told once until an assignment is
- *         accepted. Nothing that survives changes.
- * fail:   the deployment ends here; told once per deployment and detail. The plan stays as it is.
- * tell:   something else about the deployment (not now; it runs already), told once.
- * drop:   as fail, and the plan ends: the target slot can no longer boot. */
+ * refuse  steps 2 to 5, before the assignment is believed. An event, told once until an
+ *         assignment is accepted. Nothing that survives changes.
+ * fail    the deployment ends here; told once per deployment and detail. The plan stays.
+ * tell    something else about the deployment (not now; it runs already), told once.
+ * drop    as fail, and the plan ends: the target slot can no longer boot. */
 enum moult_state moult_refuse(struct moult_session *s);
 enum moult_state moult_fail(struct moult_session *s);
 enum moult_state moult_tell(struct moult_session *s, enum moult_report_kind kind);
 enum moult_state moult_drop(struct moult_session *s);
 
-/* The attempt ends here, the plan and its progress stay for a new order: counts it, then as fail. */
+/* The attempt ends here, the plan and its progress stay for a new order: counts it, then as
+ * fail. */
 enum moult_state moult_give_up(struct moult_session *s);
 
-/* End the plan: erase the target's first sector, then journal that there is none. Harmless without a
- * plan. False: could not be journalled; tried again at the next boot. */
+/* End the plan: erase the target's first sector, then journal that there is none. Harmless
+ * without a plan. False: could not be journalled; tried again at the next boot. */
 bool moult_plan_end(struct moult_session *s);
 
-/* --- flash (slot.c) -------------------------------------------------------------------------- */
+/* --- flash (slot.c) --- */
 
-/* A slot as it will be: where head is not NULL its 32 bytes stand for the first ones. */
+/* The running slot as it is; the target as it will be, with the bytes held back in place. */
 struct moult_reader moult_slot_reader(struct moult_session *s, uint8_t slot);
 struct moult_reader moult_target_reader(struct moult_session *s);
 
-/* Whether there is a plan whose target may be written: not the running slot, and in the slot. */
+/* Whether there is a plan whose target may be written: not the running slot, and in the
+ * slot. */
 bool moult_has_target(const struct moult_session *s);
 
-/* Erase the target's sector at offset; read back. MOULT_OK; MOULT_E_IO with trouble.native set. */
+/* Erase the target's sector at offset; read back. MOULT_OK; MOULT_E_IO with trouble.native
+ * set. */
 MOULT_MUST_CHECK enum moult_status moult_target_erase(struct moult_session *s,
                                                       uint32_t offset);
 
-/* Program size bytes at offset (both multiples of 32, one sector) and compare what is read back.
+/* Program size bytes at offset (both multiples of 32, one sector) and compare what is read
+ * back.
  * MOULT_OK; MOULT_E_IO: refused (trouble.native); MOULT_E_DIGEST: reads back otherwise. */
 MOULT_MUST_CHECK enum moult_status moult_target_program(struct moult_session *s,
                                                         uint32_t offset,
                                                         const uint8_t *data, uint32_t size);
 
-/* --- policy (policy.c), step 6 and the gates of steps 11, 12 and 16 -------------------------- */
+/* --- policy (policy.c), step 6 and the gates of steps 11, 12 and 16 --- */
 
 enum moult_gate { MOULT_GATE_OPEN, MOULT_GATE_CLOSED, MOULT_GATE_ENDED };
 
@@ -86,8 +93,8 @@ enum moult_gate { MOULT_GATE_OPEN, MOULT_GATE_CLOSED, MOULT_GATE_ENDED };
 enum moult_gate moult_policy_admits(struct moult_session *s, const uint8_t release[32],
                                     const uint8_t deployment[16]);
 
-/* Windows of `use`, battery, signal, and pause. OPEN; CLOSED: not now, trouble says why; ENDED: the
- * deadline has passed. */
+/* Windows of `use`, battery, signal, and pause. OPEN; CLOSED: not now, trouble says why;
+ * ENDED: the deadline has passed. */
 enum moult_gate moult_policy_gate(struct moult_session *s, uint8_t use);
 
 /* The application and its user. OPEN; CLOSED: later; ENDED: no. */
@@ -98,21 +105,23 @@ enum moult_gate moult_policy_ask(struct moult_session *s, const struct moult_off
 struct moult_offer moult_policy_offer(const struct moult_session *s,
                                       const struct moult_plan *plan);
 
-/* --- second check (recheck.c), step 15 ------------------------------------------------------- */
+/* --- second check (recheck.c), step 15 --- */
 
-/* Far apart in every bit pattern, so that no single flipped bit, nor a register full of zeros or
- * ones, turns a refusal into a pass. */
+/* Far apart in every bit pattern, so that no single flipped bit, nor a register full of
+ * zeros or ones, turns a refusal into a pass. */
 #define MOULT_RECHECK_PASS 0x3ca5965au
 #define MOULT_RECHECK_FAIL 0xc35a69a5u
 
 /* Verifies the stored statements and the plan against each other again. Anything but
- * MOULT_RECHECK_PASS is a refusal. Uses work, reply (unless the assignment is in force) and scratch. */
+ * MOULT_RECHECK_PASS is a refusal. Uses work, reply (unless the assignment is in force) and
+ * scratch. */
 uint32_t moult_recheck(struct moult_session *s);
 
-/* --- trial (trial.c) ------------------------------------------------------------------------- */
+/* --- trial (trial.c) --- */
 
 void moult_trial_begin(struct moult_session *s);
-/* Runs what is due; returns CONFIRM or ROLLBACK when the trial ends, else the present state. */
+/* Runs what is due; returns CONFIRM or ROLLBACK when the trial ends, else the present
+ * state. */
 enum moult_state moult_trial_tick(struct moult_session *s);
 
 #endif

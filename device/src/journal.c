@@ -86,7 +86,8 @@ enum moult_status moult_journal_stage(struct moult_session *s, enum moult_stage 
     return st;
 }
 
-/* A record with a good CRC that this build did not write that way: an older or newer engine's. */
+/* A record with a good CRC that this build did not write that way: an older or newer
+ * engine's. */
 static bool is_sound(const struct moult_plan *plan)
 {
     return plan->stage <= MOULT_STAGE_FAILED && plan->size <= MOULT_ESP_IMAGE_SIZE_MAX &&

@@ -102,7 +102,7 @@ enum moult_state moult_state_LOAD(struct moult_session *s)
     }
 }
 
-/* --- MEASURE: size and digest of the running image, 4 KB per step ------------------------------ */
+/* --- MEASURE: size and digest of the running image, 4 KB per step --- */
 
 enum { PHASE_PARSE, PHASE_IMAGE, PHASE_SECTOR, PHASE_END };
 
@@ -121,7 +121,8 @@ static enum moult_state parse(struct moult_session *s)
     return MOULT_STATE_MEASURE;
 }
 
-/* Whether a signature sector that speaks of this image follows; the hash is of all before it. */
+/* Whether a signature sector that speaks of this image follows; the hash is of all before
+ * it. */
 static bool has_signature(struct moult_session *s, uint32_t sector)
 {
     struct moult_sb_block block;

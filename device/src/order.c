@@ -1,4 +1,5 @@
-/* order.c - steps 4 to 6: who says so, to whom, how fresh; then what is to be done (state ORDER). */
+/* order.c - steps 4 to 6: who says so, to whom, how fresh; then what is to be done (state
+ * ORDER). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
@@ -14,7 +15,8 @@ static enum moult_state refused(struct moult_session *s, enum moult_detail detai
     return moult_refuse(s);
 }
 
-/* A newer keyset may know the signer, or be what the order asks for: look once per contact. */
+/* A newer keyset may know the signer, or be what the order asks for: look once per contact.
+ * */
 static bool should_look(struct moult_session *s, const struct moult_cose *cose)
 {
     return !s->contact.keyset_tried &&

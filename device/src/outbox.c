@@ -59,7 +59,8 @@ static bool is_final(uint8_t kind)
            kind == MOULT_REPORT_FAILED || kind == MOULT_REPORT_STAGED;
 }
 
-/* Told once per deployment while it waits: a recovery may come through the same stage again. */
+/* Told once per deployment while it waits: a recovery may come through the same stage
+ * again. */
 static bool is_milestone(uint8_t kind)
 {
     return kind >= MOULT_REPORT_WRITTEN && kind != MOULT_REPORT_FAILED &&
@@ -251,7 +252,8 @@ void moult_outbox_delivered(struct moult_session *s)
 {
     for (unsigned i = 0; i < MOULT_OUTBOX_ENTRIES; i++) {
         if (!(s->outbox.sent & (1u << i))) { continue; }
-        /* If it cannot be erased it is sent again after a reset, under its old id: no harm. */
+        /* If it cannot be erased it is sent again after a reset, under its old id: no harm.
+         * */
         moult_unstored(s, moult_record_erase(s, kind_of(i)));
         forget(s, i);
     }

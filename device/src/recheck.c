@@ -1,8 +1,9 @@
-/* recheck.c - step 15: both statements once more, from storage, compared by other code than before.
+/* recheck.c - step 15: both statements once more, from storage, compared by other code than
+ * before.
  *
- * What was true while the bytes arrived must be true now, and a single disturbed instruction must not be
- * able to say so. Every comparison is folded into one word that starts as a refusal; only the exact
- * pass word lets the session go on. */
+ * What was true while the bytes arrived must be true now, and a single disturbed
+ * instruction must not be able to say so. Every comparison is folded into one word that
+ * starts as a refusal; only the exact pass word lets the session go on. */
 #include <string.h>
 #include "device/src/flow.h"
 

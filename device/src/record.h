@@ -1,10 +1,10 @@
 /* record.h - small records in the key-value store that survive a power cut at any instant.
  *
  * Layer    device, private.
- * Format   docs/design/journal.md: format u8 1, kind u8, payload length u16, generation u32, payload,
- *          CRC-32 of all before. Stored on flash: never renumber.
- * Power    each kind has two banks, written alternately: a cut while one is written leaves the other.
- *          A record is read back before it counts.
+ * Format   docs/design/journal.md: format u8 1, kind u8, payload length u16, generation
+ *          u32, payload, CRC-32 of all before. Stored on flash: never renumber.
+ * Power    each kind has two banks, written alternately: a cut while one is written leaves
+ *          the other. A record is read back before it counts.
  * Use it   build the payload at frame + MOULT_RECORD_HEADER, moult_record_store(); or
  *          moult_record_load() and read it there.
  */
@@ -33,11 +33,11 @@ struct moult_frame {
     size_t capacity;
 };
 
-/* Writes payload_size bytes that stand at frame.data + MOULT_RECORD_HEADER into the older bank, then
- * reads them back. The payload is the same afterwards on success.
+/* Writes payload_size bytes that stand at frame.data + MOULT_RECORD_HEADER into the older
+ * bank, then reads them back. The payload is the same afterwards on success.
  *
- * MOULT_OK; MOULT_E_IO: refused or reads back otherwise (session->trouble.native is set); the newer
- * bank still holds the previous record. */
+ * MOULT_OK; MOULT_E_IO: refused or reads back otherwise (session->trouble.native is set);
+ * the newer bank still holds the previous record. */
 MOULT_MUST_CHECK enum moult_status moult_record_store(struct moult_session *s,
                                                       enum moult_record kind,
                                                       struct moult_frame frame,
@@ -46,8 +46,8 @@ MOULT_MUST_CHECK enum moult_status moult_record_store(struct moult_session *s,
 /* The newest good bank into frame.
  *
  * size        bytes of payload at frame.data + MOULT_RECORD_HEADER; 0 on failure.
- * is_damaged  a bank was there but not good: what is returned may be older than what was stored last.
- *             Such a bank is erased.
+ * is_damaged  a bank was there but not good: what is returned may be older than what was
+ *             stored last. Such a bank is erased.
  *
  * MOULT_OK; MOULT_E_NOENT: no good bank; MOULT_E_IO: the store cannot be read. */
 MOULT_MUST_CHECK enum moult_status moult_record_load(struct moult_session *s,
@@ -61,8 +61,8 @@ MOULT_MUST_CHECK enum moult_status moult_record_load_older(struct moult_session 
                                                            struct moult_frame frame,
                                                            size_t *size);
 
-/* A record of one bank gone. (Of two, store one that says nothing: a cut between two erases would
- * bring the older back.) MOULT_OK; MOULT_E_IO. */
+/* A record of one bank gone. (Of two, store one that says nothing: a cut between two erases
+ * would bring the older back.) MOULT_OK; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status moult_record_erase(struct moult_session *s,
                                                       enum moult_record kind);
 

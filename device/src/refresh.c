@@ -55,7 +55,8 @@ static enum moult_state adopt(struct moult_session *s)
         s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_KEYSET, version,
                      s->floor.applied);
     }
-    /* Up to the version that was named; for an order by an unknown key, one; for the weekly look, all. */
+    /* Up to the version that was named; for an order by an unknown key, one; for the weekly
+     * look, all. */
     uint32_t hint = s->contact.keyset_hint;
     bool is_enough = hint >= version ? hint == version : s->contact.order.size > 0;
     if (is_enough) {

@@ -1,4 +1,5 @@
-/* release.c - steps 7 to 9: what the author signed, and whether it may and can run here (state RELEASE). */
+/* release.c - steps 7 to 9: what the author signed, and whether it may and can run here
+ * (state RELEASE). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
@@ -29,7 +30,8 @@ static enum moult_state begin(struct moult_session *s)
     return MOULT_STATE_IDLE;
 }
 
-/* Another check-in, with its own order, tries again; a release that is not there ends it. */
+/* Another check-in, with its own order, tries again; a release that is not there ends it.
+ * */
 static enum moult_state not_fetched(struct moult_session *s)
 {
     bool may_retry =

@@ -1,5 +1,5 @@
-/* session.c - see moult/update.h: configuration, the one switch over states, and the small calls.
- * Design: docs/design/device-session.md. */
+/* session.c - see moult/update.h: configuration, the one switch over states, and the small
+ * calls. Design: docs/design/device-session.md. */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
@@ -13,9 +13,10 @@ const struct moult_state_rule moult_state_rules[MOULT_STATE_COUNT] = {
 #undef X
 };
 
-/* --- configuration ----------------------------------------------------------------------------- */
+/* --- configuration --- */
 
-/* A number of the configuration: 0 means the default; otherwise it must lie within the bounds. */
+/* A number of the configuration: 0 means the default; otherwise it must lie within the
+ * bounds. */
 static bool settle(uint32_t *value, uint32_t preset, uint32_t least, uint32_t most)
 {
     if (*value == 0) { *value = preset; }
@@ -118,7 +119,7 @@ enum moult_status moult_health_add(struct moult_session *s,
     return MOULT_OK;
 }
 
-/* --- the machine --------------------------------------------------------------------------------- */
+/* --- the machine --- */
 
 static void enter(struct moult_session *s, enum moult_state next)
 {
@@ -173,7 +174,7 @@ uint32_t moult_wait_ms(const struct moult_session *s, uint64_t now_ms)
     return wait < most ? (uint32_t)wait : most;
 }
 
-/* --- what an application may say and ask ------------------------------------------------------- */
+/* --- what an application may say and ask --- */
 
 void moult_pause(struct moult_session *s)
 {

@@ -1,8 +1,9 @@
 /* session_states.h - the update session, as data.
  *
- * From this one table come the enum, the names in logs, docs/design/session.dot (compared by
- * tests/unit/device/states_test.c) and the assert on every transition. A state may always stay where
- * it is. These numbers are in RAM only; what reaches flash is enum moult_stage (journal.h).
+ * From this one table come the enum, the names in logs, docs/design/session.dot (compared
+ * by tests/unit/device/states_test.c) and the assert on every transition. A state may
+ * always stay where it is. These numbers are in RAM only; what reaches flash is enum
+ * moult_stage (journal.h).
  */
 #ifndef MOULT_DEVICE_SESSION_STATES_H
 #define MOULT_DEVICE_SESSION_STATES_H

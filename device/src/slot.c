@@ -1,4 +1,5 @@
-/* slot.c - reading, erasing and programming the target slot, each write proven by reading it back. */
+/* slot.c - reading, erasing and programming the target slot, each write proven by reading
+ * it back. */
 #include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"

@@ -1,4 +1,5 @@
-/* source.c - step 10: the first usable source, and where to take up the work (state SOURCE). */
+/* source.c - step 10: the first usable source, and where to take up the work (state
+ * SOURCE). */
 #include <string.h>
 #include "device/src/flow.h"
 
@@ -84,8 +85,9 @@ static enum moult_state resume(struct moult_session *s)
     return s->is_verified_here ? MOULT_STATE_RECHECK : MOULT_STATE_VERIFY;
 }
 
-/* Whether the target slot says of itself that it holds this release, complete. Only a hint: step 13
- * proves it, and if it is not so, the transfer begins as if nothing had been there. */
+/* Whether the target slot says of itself that it holds this release, complete. Only a hint:
+ * step 13 proves it, and if it is not so, the transfer begins as if nothing had been there.
+ * */
 static bool is_there_already(struct moult_session *s)
 {
     struct moult_image_info info;
@@ -128,7 +130,7 @@ enum moult_state moult_state_SOURCE(struct moult_session *s)
         moult_cose_parse(MOULT_STATEMENT_ASSIGNMENT, s->contact.order, &cose, &finding) !=
             MOULT_OK ||
         moult_assignment_parse(cose.payload, &s->scratch.assignment, NULL) != MOULT_OK) {
-        return MOULT_STATE_IDLE; /* verified in ORDER; gone since: the next check-in brings it */
+        return MOULT_STATE_IDLE; /* verified in ORDER, gone since: comes again */
     }
     bool is_first = s->source_index == 0;
     struct moult_trouble before = s->trouble;

@@ -8,7 +8,8 @@
 
 enum { FLOOR_SIZE = 21, ORDER_SIZE = 24, BLOCK_SIZE = 49 };
 
-/* Load a record whose loss is only worth a note: NOENT is nothing stored, unless it was damaged. */
+/* Load a record whose loss is only worth a note: NOENT is nothing stored, unless it was
+ * damaged. */
 static enum moult_status load_soft(struct moult_session *s, enum moult_record kind,
                                    size_t *size)
 {

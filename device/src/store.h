@@ -1,4 +1,5 @@
-/* store.h - what the device remembers beyond one update: floor, order counters, failed releases.
+/* store.h - what the device remembers beyond one update: floor, order counters, failed
+ * releases.
  *
  * Layer    device, private.
  * Format   docs/design/journal.md, "floor", "orders", "blocks".
@@ -9,18 +10,19 @@
 
 #include "moult/session.h"
 
-/* --- rollback floor ---------------------------------------------------------------------- */
+/* --- rollback floor ----------------------------------------------------------------------
+ * */
 
-/* MOULT_OK, also when nothing was ever stored; MOULT_E_IO: it was, and is lost: the floor falls back
- * to the running image's own, and keyset floors are applied again. */
+/* MOULT_OK, also when nothing was ever stored; MOULT_E_IO: it was, and is lost: the floor
+ * falls back to the running image's own, and keyset floors are applied again. */
 MOULT_MUST_CHECK enum moult_status moult_floor_load(struct moult_session *s);
 
-/* Lowest sequence that may be installed now: stored, or the running image's own if that is higher and
- * not muted. */
+/* Lowest sequence that may be installed now: stored, or the running image's own if that is
+ * higher and not muted. */
 uint64_t moult_floor_effective(const struct moult_session *s);
 
-/* Take the current keyset's floor of the own class if it is newer than what was applied: it sets the
- * floor, up or down. MOULT_OK; MOULT_E_IO. */
+/* Take the current keyset's floor of the own class if it is newer than what was applied: it
+ * sets the floor, up or down. MOULT_OK; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status moult_floor_adopt(struct moult_session *s);
 
 /* A release was confirmed: raise to its floor, and let the own floor count again.
@@ -32,7 +34,7 @@ MOULT_MUST_CHECK enum moult_status moult_floor_raise(struct moult_session *s,
 MOULT_MUST_CHECK enum moult_status moult_floor_refreshed(struct moult_session *s,
                                                          uint64_t now_s);
 
-/* --- order counters, one record per assign key --------------------------------------------- */
+/* --- order counters, one record per assign key --- */
 
 /* MOULT_OK, also when there are none; MOULT_E_IO: lost, they start afresh. */
 MOULT_MUST_CHECK enum moult_status moult_orders_load(struct moult_session *s);
@@ -47,7 +49,7 @@ MOULT_MUST_CHECK enum moult_status moult_orders_prune(struct moult_session *s);
 /* Highest stored counter; 0 when there is none. */
 uint64_t moult_orders_highest(const struct moult_session *s);
 
-/* --- releases that failed here ------------------------------------------------------------- */
+/* --- releases that failed here --- */
 
 /* MOULT_OK, also when there are none; MOULT_E_IO: lost. */
 MOULT_MUST_CHECK enum moult_status moult_blocks_load(struct moult_session *s);

@@ -1,4 +1,5 @@
-/* transfer.c - step 11: the bytes, in ranges, at the network's pace (states FETCH, RECEIVE, BACKOFF). */
+/* transfer.c - step 11: the bytes, in ranges, at the network's pace (states FETCH, RECEIVE,
+ * BACKOFF). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
@@ -17,7 +18,8 @@ static void close_request(struct moult_session *s)
     s->transfer.skip = 0;
 }
 
-/* Begin again at 0, with this source or another. Unjournalled, the re-hash after a reset finds out. */
+/* Begin again at 0, with this source or another. Unjournalled, the re-hash after a reset
+ * finds out. */
 static void forget_progress(struct moult_session *s)
 {
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
@@ -73,7 +75,8 @@ static bool is_late(const struct moult_session *s)
     return s->transfer.begun_ms != 0 && s->now_ms - s->transfer.begun_ms > limit_ms;
 }
 
-/* "downloading", at the start and then now and again. True: there is something to deliver. */
+/* "downloading", at the start and then now and again. True: there is something to deliver.
+ * */
 static bool report_progress(struct moult_session *s)
 {
     uint64_t every_ms = (uint64_t)s->config.progress_s * 1000;
@@ -272,8 +275,8 @@ static enum moult_state at_end(struct moult_session *s)
     return failed(s);
 }
 
-/* How much may be read now: a piece, within the sector, within what is to be skipped. With nothing
- * left to come one byte is asked for, to see that it does not come. */
+/* How much may be read now: a piece, within the sector, within what is to be skipped. With
+ * nothing left to come one byte is asked for, to see that it does not come. */
 static size_t room(const struct moult_session *s)
 {
     uint32_t size = s->config.piece;

@@ -1,4 +1,5 @@
-/* trial.c - the new image proves itself, or goes back: steps 16 and 17 (states CONFIRM, ROLLBACK). */
+/* trial.c - the new image proves itself, or goes back: steps 16 and 17 (states CONFIRM,
+ * ROLLBACK). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
@@ -21,14 +22,15 @@ static void tell(struct moult_session *s, enum moult_report_kind kind, bool is_t
 
 void moult_trial_begin(struct moult_session *s)
 {
-    /* If it cannot be journalled the trial goes on as ARMED, which the next boot reads as well. */
+    /* If it cannot be journalled the trial goes on as ARMED, which the next boot reads as
+     * well. */
     moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_TRIAL));
     s->trial.is_on = true;
     s->trial.begun_ms = s->now_ms;
     tell(s, MOULT_REPORT_TRIAL, false);
 }
 
-/* --- the verdict --------------------------------------------------------------------------------- */
+/* --- the verdict --- */
 
 static uint32_t timeout_ms(const struct moult_session *s)
 {
@@ -124,10 +126,10 @@ enum moult_state moult_trial_tick(struct moult_session *s)
     return next;
 }
 
-/* --- CONFIRM: verdict journalled, marked valid, floor, report ------------------------------------ */
+/* --- CONFIRM: verdict journalled, marked valid, floor, report --- */
 
-/* The image that runs is the one that otadata selects and the journal names: anything else would mark
- * another slot valid. */
+/* The image that runs is the one that otadata selects and the journal names: anything else
+ * would mark another slot valid. */
 static bool may_confirm(struct moult_session *s)
 {
     struct moult_boot_info boot;
@@ -167,7 +169,8 @@ static enum moult_state finish(struct moult_session *s)
         s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_CONFIRMED, s->plan.slot,
                      (uint32_t)s->plan.sequence);
     }
-    /* Not journalled: the next boot comes here again, finds the report waiting, and ends it then. */
+    /* Not journalled: the next boot comes here again, finds the report waiting, and ends it
+     * then. */
     moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_NONE));
     s->plan.stage = MOULT_STAGE_NONE;
     s->contact.facts_due = true;
@@ -204,7 +207,7 @@ enum moult_state moult_state_CONFIRM(struct moult_session *s)
     return MOULT_STATE_CONFIRM;
 }
 
-/* --- ROLLBACK: verdict journalled, marked invalid, reboot ---------------------------------------- */
+/* --- ROLLBACK: verdict journalled, marked invalid, reboot --- */
 
 /* Nothing else to boot, or nobody to ask: it stays, unconfirmed, and says so. */
 static enum moult_state stay(struct moult_session *s)
@@ -220,7 +223,8 @@ static enum moult_state go_back(struct moult_session *s)
     if (s->config.before_reboot) { s->config.before_reboot(s->config.context); }
     int32_t native = port->mark_invalid_and_reboot(port->context);
     if (native == 0) { return MOULT_STATE_REBOOT; }
-    /* A bootloader without rollback: select the old slot ourselves. Never the running one. */
+    /* A bootloader without rollback: select the old slot ourselves. Never the running one.
+     * */
     if (s->plan.from < port->slot_count && s->plan.from != s->running.boot.running) {
         native = port->set_boot(port->context, s->plan.from);
     }
@@ -234,7 +238,8 @@ enum moult_state moult_state_ROLLBACK(struct moult_session *s)
     s->trial.is_on = false;
     if (s->plan.stage == MOULT_STAGE_NONE) { return MOULT_STATE_IDLE; }
     if (s->phase++ == 0) {
-        /* Unjournalled, the old image reports a crash instead of the reason: go back all the same. */
+        /* Unjournalled, the old image reports a crash instead of the reason: go back all
+         * the same. */
         moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_FAILED));
         return MOULT_STATE_ROLLBACK;
     }

@@ -1,4 +1,5 @@
-/* trouble.c - how things go wrong: noted, logged, reported once, and nothing else changed. */
+/* trouble.c - how things go wrong: noted, logged, reported once, and nothing else changed.
+ * */
 #include <string.h>
 #include "device/src/contact.h"
 #include "device/src/flow.h"
@@ -99,8 +100,9 @@ enum moult_state moult_give_up(struct moult_session *s)
 bool moult_plan_end(struct moult_session *s)
 {
     if (s->plan.stage == MOULT_STAGE_NONE) { return true; }
-    /* Without its first sector no bootloader accepts the slot, whatever otadata says. A slot that
-     * cannot be erased stays as it is: what it holds was never approved by set_boot, or failed. */
+    /* Without its first sector no bootloader accepts the slot, whatever otadata says. A
+     * slot that cannot be erased stays as it is: what it holds was never approved by
+     * set_boot, or failed. */
     if (s->plan.slot != s->running.boot.running) {
         moult_unstored(s, moult_target_erase(s, 0));
     }

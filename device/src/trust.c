@@ -60,8 +60,8 @@ enum moult_status moult_trust_load_stored(struct moult_session *s,
     if (st == MOULT_E_NOENT) { return is_damaged ? MOULT_E_IO : MOULT_OK; }
     if (st != MOULT_OK) { return st; }
 
-    /* Its own root threshold, and the baked one's where it follows directly. Later links cannot be
-     * proven from the last one alone: encrypted storage is what protects them. */
+    /* Its own root threshold, and the baked one's where it follows directly. Later links
+     * cannot be proven from the last one alone: encrypted storage is what protects them. */
     struct moult_keyset *found = &s->scratch.keyset;
     s->work_size = (uint16_t)size;
     st = moult_keyset_verify_first(s->port->crypto, in_work(s), s->running.info.fleet_id,

@@ -1,12 +1,13 @@
-/* verify.c - steps 13 and 14: what is on flash, read back from flash (states VERIFY, IMAGE). */
+/* verify.c - steps 13 and 14: what is on flash, read back from flash (states VERIFY,
+ * IMAGE). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"
 #include "device/src/hash.h"
 #include "formats/secure_boot.h"
 
-/* Not what was signed: it ends, or, where the slot was only taken on its own word, the transfer
- * begins. */
+/* Not what was signed: it ends, or, where the slot was only taken on its own word, the
+ * transfer begins. */
 static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
                                 int32_t native)
 {
@@ -79,7 +80,8 @@ enum moult_state moult_state_VERIFY(struct moult_session *s)
 
 /* --- IMAGE --- */
 
-/* Ends where the signed size ends: at its own end, or with the signature sector behind it. */
+/* Ends where the signed size ends: at its own end, or with the signature sector behind it.
+ * */
 static bool is_extent_right(struct moult_session *s)
 {
     const struct moult_esp_image *image = &s->scratch.image.image;

@@ -1,5 +1,5 @@
-/* write.c - steps 11 and 12: from the transfer to the slot, sector by sector (states PREPARE, REHASH,
- * ERASE, PROGRAM, RECORD, CLEAN). */
+/* write.c - steps 11 and 12: from the transfer to the slot, sector by sector (states
+ * PREPARE, REHASH, ERASE, PROGRAM, RECORD, CLEAN). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"
@@ -103,7 +103,8 @@ enum moult_state moult_state_ERASE(struct moult_session *s)
     return failed(s, MOULT_D_ERASE, MOULT_R_FLASH_ERASE);
 }
 
-/* The first 32 bytes go to the journal instead of the flash; the rest of the sector is padded. */
+/* The first 32 bytes go to the journal instead of the flash; the rest of the sector is
+ * padded. */
 static enum moult_state keep_head(struct moult_session *s)
 {
     memcpy(s->plan.head, s->work, sizeof s->plan.head);

@@ -1,12 +1,14 @@
-/* update_world.h - a whole update on a table: a simulated ESP32-C3, the engine, and a scripted server
- * whose statements are really signed.
+/* update_world.h - a whole update on a table: a simulated ESP32-C3, the engine, and a
+ * scripted server whose statements are really signed.
  *
- * Use it   static struct world w; world_make(&w); change any field; world_boot(&w, MOULT_RESET_POWER_ON);
- *          world_settle(&w); look at the slots, at w.reports and at w.session; world_free(&w).
+ * Use it   static struct world w; world_make(&w); change any field; world_boot(&w,
+ *          MOULT_RESET_POWER_ON); world_settle(&w); look at the slots, at w.reports and at
+ *          w.session; world_free(&w).
  *
- * Deterministic but for the keys. Version 1.0.0 (sequence 1) runs in ota_0 and is confirmed; the server
- * offers 1.1.0 (sequence 2), about 9 KB. Time passes by itself: 1 ms per step, and the whole wait when
- * the engine waits. A flash plan of w.device.chip.flash cuts power as everywhere else.
+ * Deterministic but for the keys. Version 1.0.0 (sequence 1) runs in ota_0 and is
+ * confirmed; the server offers 1.1.0 (sequence 2), about 9 KB. Time passes by itself: 1 ms
+ * per step, and the whole wait when the engine waits. A flash plan of w.device.chip.flash
+ * cuts power as everywhere else.
  */
 #ifndef MOULT_TESTS_SUPPORT_UPDATE_WORLD_H
 #define MOULT_TESTS_SUPPORT_UPDATE_WORLD_H
@@ -167,11 +169,13 @@ void world_copy(struct world *w, const struct world *fresh);
 /* Give back what a session that is abandoned mid-way still holds; keys stay. */
 void world_forget(struct world *w);
 
-/* Make an image; offer one: release statement, digests, deployment id "deployment-0000N". */
+/* Make an image; offer one: release statement, digests, deployment id "deployment-0000N".
+ * */
 void world_image(struct world *w, struct world_image *image,
                  const struct world_image_options *options);
 void world_offer(struct world *w, const struct world_image *image);
-/* Sign w->release again after a field was changed, with the keys of the set (0: as usual). */
+/* Sign w->release again after a field was changed, with the keys of the set (0: as usual).
+ * */
 void world_sign_release(struct world *w, unsigned keys);
 void world_deployment(struct world *w, char number);
 
@@ -184,8 +188,9 @@ MOULT_MUST_CHECK bool world_boot(struct world *w, uint8_t reset);
 /* One step, or a reboot. False: power is off (a planned cut). */
 MOULT_MUST_CHECK bool world_step(struct world *w);
 
-/* Steps, through reboots, until `count` further check-ins were answered and all is quiet: idle, no
- * plan, no trial, nothing in the outbox. False: power went off, or it never settled. */
+/* Steps, through reboots, until `count` further check-ins were answered and all is quiet:
+ * idle, no plan, no trial, nothing in the outbox. False: power went off, or it never
+ * settled. */
 MOULT_MUST_CHECK bool world_settle(struct world *w);
 /* Until the server has heard of this detail. False: power went off, or never. */
 MOULT_MUST_CHECK bool world_hears(struct world *w, uint16_t detail);
@@ -196,6 +201,18 @@ bool world_runs(const struct world *w, const struct world_image *image);
 /* Whether the bootloader would start what is in a slot. */
 bool world_slot_boots(const struct world *w, uint32_t slot);
 const uint8_t *world_slot(const struct world *w, uint32_t slot);
+
+/* One thing to break, and what the device must say of it. */
+struct world_refusal {
+    const char *name;
+    void (*spoil)(void);
+    uint16_t detail;
+    uint8_t kind; /* enum moult_report_kind */
+    bool fetches; /* the artifact may have been asked for; an event then does not end it */
+};
+
+/* Breaks it, boots, and hears. False: printed what was heard instead. */
+MOULT_MUST_CHECK bool world_refuses(struct world *w, const struct world_refusal *row);
 
 /* The newest report of a kind; NULL: none. And the newest with a detail. */
 const struct world_report *world_report_of(const struct world *w,

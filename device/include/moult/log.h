@@ -1,8 +1,9 @@
 /* log.h - what the engine logs: numbers, so that a line costs bytes and not text in flash.
  *
  * Layer    device, public.
- * Use it   port->log(context, level, id, a, b). An id below MOULT_LOG_FIRST is a detail code: what went
- *          wrong; a is its reason, b the platform's error. From there on it is an event of this table.
+ * Use it   port->log(context, level, id, a, b). An id below MOULT_LOG_FIRST is a detail
+ *          code: what went wrong; a is its reason, b the platform's error. From there on it
+ *          is an event of this table.
  */
 #ifndef MOULT_LOG_H
 #define MOULT_LOG_H
@@ -40,8 +41,8 @@ struct moult_log_words {
     const char *event, *a, *b;
 };
 
-/* Words of an event, static; NULL for any other number. In a file of its own, so that a device whose
- * log prints numbers does not link them. */
+/* Words of an event, static; NULL for any other number. In a file of its own, so that a
+ * device whose log prints numbers does not link them. */
 const struct moult_log_words *moult_log_words(uint16_t id);
 
 /* Name of a session state, for MOULT_LOG_STATE; "?" for any other number. */

@@ -162,8 +162,7 @@ struct moult_port {
     int32_t (*flash_is_erased)(void *context, uint32_t slot, uint32_t offset, size_t size,
                                bool *is_erased);
 
-    /* --- Boot control: what ESP-IDF's app_update offers, nothing more.
-     * --------------------------- */
+    /* --- Boot control: what ESP-IDF's app_update offers, nothing more. --- */
     int32_t (*boot_info)(void *context, struct moult_boot_info *out);
     /* State of the first readable otadata entry that names this slot
      * (esp_ota_get_state_partition). */
@@ -185,8 +184,7 @@ struct moult_port {
      * not compared (E_PTABLE never raised). */
     int32_t (*table_digest)(void *context, uint8_t out[32]);
 
-    /* --- Key-value store (an own NVS namespace). Keys: <= MOULT_KV_KEY_MAX of [a-z0-9.].
-     * ---------- */
+    /* --- Key-value store (an own NVS namespace). Keys: <= MOULT_KV_KEY_MAX of [a-z0-9.]. --- */
     /* *size = bytes of the blob; 0 when there is none. Larger than capacity: an error. */
     int32_t (*kv_get)(void *context, const char *key, uint8_t *out, size_t capacity,
                       size_t *size);
@@ -208,8 +206,7 @@ struct moult_port {
      * closed. */
     void (*http_cancel)(void *context);
 
-    /* --- The rest.
-     * ------------------------------------------------------------------------------- */
+    /* --- The rest. --- */
     const struct moult_crypto *crypto;
     /* size bytes from a live entropy source. False: none (E_RNG; nothing is sent then). */
     bool (*random)(void *context, uint8_t *out, size_t size);

@@ -1,9 +1,10 @@
 /* session.h - the update engine's state, in the open so that its size can be budgeted.
  *
- * Layer    device, public for its size only: use the functions of update.h. Nothing here is stored or
- *          sent; what survives a reset is in the journal (docs/design/journal.md).
- * Memory   one struct per device, static or on the heap of the caller. It holds every buffer the
- *          engine needs; nothing else is allocated, ever.
+ * Layer    device, public for its size only: use the functions of update.h. Nothing here is
+ *          stored or sent; what survives a reset is in the journal
+ *          (docs/design/journal.md).
+ * Memory   one struct per device, static or on the heap of the caller. It holds every
+ *          buffer the engine needs; nothing else is allocated, ever.
  */
 #ifndef MOULT_SESSION_H
 #define MOULT_SESSION_H
@@ -157,10 +158,9 @@ struct moult_session {
     struct moult_policy policy;
     uint64_t iat_s;
     char url[MOULT_SOURCE_URL_MAX + 1];
-    uint8_t source_index; /* in the assignment */
-    bool
-        is_verified_here; /* VERIFY passed in this boot and the slot was not touched since */
-    bool is_adopted;      /* the slot held the result before any transfer */
+    uint8_t source_index;  /* in the assignment */
+    bool is_verified_here; /* VERIFY passed in this boot, the slot untouched since */
+    bool is_adopted;       /* the slot held the result before any transfer */
 
     struct {
         struct moult_mark mark;

@@ -53,8 +53,7 @@ struct moult_offer {
 /* One device. Constant while the session lives; strings and arrays borrowed as long. A
  * field left 0 takes its default. */
 struct moult_config {
-    /* --- Who this is
-     * ------------------------------------------------------------------------ */
+    /* --- Who this is --- */
     uint8_t device_id[16];       /* fixed at enrolment */
     uint16_t chip_id;            /* ESP chip_id, e.g. 5 for ESP32-C3 */
     uint16_t chip_revision;      /* major * 100 + minor, e.g. 4 for v0.4 */
@@ -67,8 +66,7 @@ struct moult_config {
     const struct moult_attribute *attributes; /* attribute_count of them */
     uint32_t attribute_count;                 /* 0..MOULT_ATTRIBUTES_MAX */
 
-    /* --- Where and when it checks in
-     * ---------------------------------------------------------- */
+    /* --- Where and when it checks in --- */
     const char *base_url;       /* "https://host[:port]", the part before /device/v1 */
     enum moult_trigger trigger; /* default hybrid */
     uint32_t interval_s;        /* until the server names one. Default 3600 */
@@ -78,8 +76,7 @@ struct moult_config {
     uint32_t trial_interval_s;     /* between check-ins while on trial. Default 60 */
     uint32_t http_timeout_ms;      /* nothing moved. Default 30,000 */
 
-    /* --- Retries
-     * -------------------------------------------------------------------------------- */
+    /* --- Retries --- */
     uint32_t backoff_first_ms;   /* default 2,000; doubles, +-50 % jitter */
     uint32_t backoff_max_ms;     /* default 900,000; >= backoff_first_ms */
     uint32_t transfer_tries_max; /* failures in a row without progress before the attempt
@@ -88,8 +85,7 @@ struct moult_config {
                                     reverts. Default 3 */
     uint32_t failures_max;       /* failed trials before a release is blocked. Default 2 */
 
-    /* --- Transfer
-     * ------------------------------------------------------------------------------- */
+    /* --- Transfer --- */
     uint32_t window;       /* bytes asked for per range request: a multiple of 4,096, up to
                               1 MB. Default 65,536 */
     uint32_t piece;        /* bytes read per step, 1..4,096. Default 4,096 */
@@ -99,12 +95,10 @@ struct moult_config {
                                      86,400 */
     uint32_t progress_s;          /* between two "downloading" reports. Default 30 */
 
-    /* --- Trial
-     * ---------------------------------------------------------------------------------- */
+    /* --- Trial --- */
     uint32_t confirm_timeout_s; /* when the policy names none. Default 300 */
 
-    /* --- The application's hooks. Optional.
-     * ----------------------------------------------------- */
+    /* --- The application's hooks. Optional. --- */
     void *context;
     /* Asked before a download, and again before the reboot. NULL: yes, unless consent is
      * needed. */

@@ -1,10 +1,11 @@
 /* power_test.c - device/src/: power is cut at every flash operation of a whole update.
  *
- * The flash model counts operations: a page program, a sector erase, in the slots, in otadata and in the
- * key-value store alike. A run without cuts says how many there are; then each is cut, in each way, and
- * once more somewhere in the recovery. The device must come back every time, always on an approved image,
- * and end where the run without cuts ended.
- * Repeat one: MOULT_STORY=0 MOULT_CUT=143 MOULT_FAULT=3 MOULT_TRACE=1 test_device_power
+ * The flash model counts operations: a page program, a sector erase, in the slots, in
+ * otadata and in the key-value store alike. A run without cuts says how many there are;
+ * then each is cut, in each way, and once more somewhere in the recovery. The device must
+ * come back every time, always on an approved image, and end where the run without cuts
+ * ended. Repeat one: MOULT_STORY=0 MOULT_CUT=143 MOULT_FAULT=3 MOULT_TRACE=1
+ * test_device_power
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,9 +154,9 @@ static void test_a_cut_around_a_crashing_image_ends_on_the_old_one(void)
 static int run_one(const char *cut)
 {
     const char *fault = getenv("MOULT_FAULT"), *story = getenv("MOULT_STORY");
-    bool held =
-        run_with_cut(story ? (enum story)(atoi(story) % STORIES) : CONFIRMS,
-                     strtoull(cut, NULL, 10), fault ? (unsigned)atoi(fault) % FAULTS : 0);
+    bool held = run_with_cut(
+        story ? (enum story)(strtoul(story, NULL, 10) % STORIES) : CONFIRMS,
+        strtoull(cut, NULL, 10), fault ? (unsigned)strtoul(fault, NULL, 10) % FAULTS : 0);
     printf("%s\n", held ? "holds" : "does not hold");
     return held ? 0 : 1;
 }

@@ -1,0 +1,195 @@
+/* transfer_test.c - device/src/transfer.c, write.c and source.c: the bytes, whatever the network does. */
+#include <string.h>
+#include "formats/codes.h"
+#include "tests/support/check.h"
+#include "tests/support/update_world.h"
+
+static struct world w, fresh;
+
+static void begin(void)
+{
+    world_copy(&w, &fresh);
+}
+
+static bool boots(void)
+{
+    return world_boot(&w, MOULT_RESET_POWER_ON);
+}
+
+/* --- transfers --- */
+
+static void test_a_transfer_goes_on_where_power_cut_it(void)
+{
+    begin();
+    check(boots());
+    check(world_until(&w, "RECORD"));
+    check(world_step(&w));
+    check(world_until(&w, "RECORD")); /* the second sector */
+    check(world_step(&w));
+    uint64_t before = w.artifact_bytes;
+    check(before >= 8192);
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check(w.artifact_bytes - before <= w.new.size - 8192 + 4096);
+}
+
+static void flip_first_sector(struct world *world)
+{
+    world->device.bits[SIM_SLOT_1_AT + 100] ^= 1;
+}
+
+static void test_bytes_that_rotted_between_two_boots_are_not_trusted(void)
+{
+    begin();
+    check(boots());
+    check(world_until(&w, "RECORD"));
+    check(world_step(&w));
+    flip_first_sector(&w);
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check(w.artifact_bytes >= w.new.size + 4096); /* from the beginning */
+}
+
+static const struct {
+    const char *name;
+    enum world_transfer how;
+    uint32_t at;
+} faults_survived[] = {
+    {"ranges ignored", WORLD_NO_RANGES, 0},   {"cut once", WORLD_CUT_ONCE, 5000},
+    {"cut every sector", WORLD_CUT, 4500},    {"short every sector", WORLD_SHORT, 5000},
+    {"changed at once", WORLD_CHANGED, 4096},
+};
+
+static void test_a_transfer_survives_what_can_be_survived(void)
+{
+    for (unsigned i = 0; i < sizeof faults_survived / sizeof faults_survived[0]; i++) {
+        begin();
+        check_row(faults_survived[i].name);
+        w.transfer = faults_survived[i].how;
+        w.transfer_at = faults_survived[i].at;
+        w.config.window = 4096;
+        if (w.transfer == WORLD_CUT || w.transfer == WORLD_SHORT) {
+            w.config.window = 8192;
+        }
+        check(boots());
+        check(world_settle(&w));
+        check(world_runs(&w, &w.new));
+    }
+}
+
+static void test_a_server_without_ranges_is_read_over_after_a_reset(void)
+{
+    begin();
+    w.transfer = WORLD_NO_RANGES;
+    check(boots());
+    check(world_until(&w, "RECORD"));
+    check(world_step(&w));
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+}
+
+static void test_the_next_source_is_tried(void)
+{
+    begin();
+    w.second_url = "/device/v1/artifact-of-nobody";
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
+}
+
+static void test_small_pieces_give_the_same_image(void)
+{
+    begin();
+    w.config.piece = 33;
+    w.config.window = 4096;
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+}
+
+static void test_paused_nothing_is_fetched_and_check_ins_go_on(void)
+{
+    begin();
+    check(boots());
+    check(world_until(&w, "RECORD"));
+    check(world_step(&w));
+    moult_pause(&w.session);
+    check(world_step(&w));
+    uint64_t bytes = w.artifact_bytes;
+    unsigned checkins = w.checkins;
+    for (unsigned i = 0; i < 3000; i++) {
+        check(world_step(&w));
+    }
+    check_equal(w.artifact_bytes, bytes);
+    check(w.checkins > checkins + 2);
+    check(world_runs(&w, &w.old));
+    moult_resume(&w.session);
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+}
+
+static void test_a_throttle_is_obeyed(void)
+{
+    begin();
+    check(boots());
+    moult_throttle(&w.session, 500);
+    check(world_until(&w, "CLEAN"));
+    check(w.now_ms >= 1000 + (w.new.size - 4096) * 2ull);
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+}
+
+static void test_retry_after_is_obeyed(void)
+{
+    begin();
+    w.checkin_status = 503;
+    w.retry_after_s = 100;
+    check(boots());
+    check(world_until(&w, "REPLY"));
+    check(world_until(&w, "IDLE"));
+    uint64_t before = w.now_ms;
+    w.checkin_status = 0;
+    check(world_until(&w, "ORDER"));
+    check(w.now_ms - before >= 100000 && w.now_ms - before <= 111000);
+}
+
+static void test_back_off_doubles_and_stays_below_its_limit(void)
+{
+    begin();
+    w.is_down = true;
+    w.config.backoff_first_ms = 1000;
+    w.config.backoff_max_ms = 16000;
+    check(boots());
+    uint64_t last = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        check(world_until(&w, "CHECKIN"));
+        uint64_t gap = w.now_ms - last;
+        uint64_t full = i == 0 ? 1 : 1000ull << (i - 1);
+        if (full > 16000) { full = 16000; }
+        if (i > 0) { check(gap >= full / 2 && gap <= full * 3 / 2 + 100); }
+        last = w.now_ms;
+        check(world_until(&w, "IDLE"));
+    }
+}
+
+int main(void)
+{
+    world_make(&fresh);
+    check_run(test_a_transfer_goes_on_where_power_cut_it);
+    check_run(test_bytes_that_rotted_between_two_boots_are_not_trusted);
+    check_run(test_a_transfer_survives_what_can_be_survived);
+    check_run(test_a_server_without_ranges_is_read_over_after_a_reset);
+    check_run(test_the_next_source_is_tried);
+    check_run(test_small_pieces_give_the_same_image);
+    check_run(test_paused_nothing_is_fetched_and_check_ins_go_on);
+    check_run(test_a_throttle_is_obeyed);
+    check_run(test_retry_after_is_obeyed);
+    check_run(test_back_off_doubles_and_stays_below_its_limit);
+    world_forget(&w);
+    world_free(&fresh);
+    return check_report();
+}
