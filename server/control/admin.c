@@ -8,61 +8,14 @@
 #include "server/control/audit.h"
 #include "server/control/ids.h"
 #include "server/control/internal.h"
+#include "server/control/page.h"
 #include "server/control/problem.h"
 #include "server/store/store_admin.h"
 #include "server/store/store_device.h"
 #include "server/store/store_event.h"
 #include "server/store/store_rollout.h"
 
-enum { PAGE_DEFAULT = 100, PAGE_MAX = 500 };
 #define IDEMPOTENCY_KEPT_MS ((int64_t)24 * 3600 * 1000)
-
-/* A page under way: one row more than asked for says that there is a next one. */
-struct page_builder {
-    json_t *items;
-    unsigned limit;
-    char next[ID_TEXT_SIZE]; /* cursor behind the last item; "" at the end */
-    char last[ID_TEXT_SIZE]; /* cursor of the last item added */
-    bool has_failed;
-};
-
-static enum moult_status page_begin(const struct control_page *page,
-                                    struct page_builder *out)
-{
-    memset(out, 0, sizeof *out);
-    out->limit = page->limit ? page->limit : PAGE_DEFAULT;
-    if (out->limit > PAGE_MAX) { out->limit = PAGE_MAX; }
-    out->items = json_array();
-    return out->items ? MOULT_OK : MOULT_E_NOMEM;
-}
-
-/* Takes item (moved; NULL: no memory). False: the page is full, or there is no memory. */
-static bool page_add(struct page_builder *page, json_t *item, const char *cursor)
-{
-    if (json_array_size(page->items) == page->limit) {
-        json_decref(item);
-        memcpy(page->next, page->last, sizeof page->next);
-        return false;
-    }
-    page->has_failed = !item || json_array_append_new(page->items, item) != 0;
-    snprintf(page->last, sizeof page->last, "%s", cursor);
-    return !page->has_failed;
-}
-
-static enum moult_status page_end(struct page_builder *page, enum moult_status status,
-                                  json_t **out)
-{
-    if (status == MOULT_OK && page->has_failed) { status = MOULT_E_NOMEM; }
-    json_t *object = NULL;
-    if (status == MOULT_OK) {
-        object = json_pack("{s:O, s:s?}", "items", page->items, "next",
-                           page->next[0] ? page->next : NULL);
-        status = object ? MOULT_OK : MOULT_E_NOMEM;
-    }
-    json_decref(page->items);
-    *out = object;
-    return status;
-}
 
 static json_t *json_of_text(const char *text)
 {
@@ -89,15 +42,13 @@ enum moult_status control_audit_list(const struct control_call *call,
                                      const struct control_page *page, json_t **out)
 {
     struct page_builder builder;
-    char *end = NULL;
-    uint64_t after = page->cursor ? strtoull(page->cursor, &end, 10) : 0;
-    if (page->cursor && (page->cursor[0] < '0' || page->cursor[0] > '9' || *end)) {
-        return problem_field(call->problem, MOULT_D_API_QUERY, "cursor",
-                             "a cursor of this list", page->cursor);
-    }
-    enum moult_status st = page_begin(page, &builder);
+    int64_t after = 0;
+    enum moult_status st = page_number(call, page, &after);
+    if (st != MOULT_OK) { return st; }
+    st = page_begin(page, &builder);
     if (st != MOULT_OK) { return problem_store(call, st); }
-    st = store_audit_each(call->db, after, builder.limit + 1, add_audit, &builder);
+    st =
+        store_audit_each(call->db, (uint64_t)after, builder.limit + 1, add_audit, &builder);
     return problem_store(call, page_end(&builder, st, out));
 }
 
@@ -133,50 +84,25 @@ static bool add_event(void *context, const struct store_event *event)
     return page_add(context, item, id);
 }
 
-static enum moult_status find_device(const struct control_call *call, const char *text,
-                                     int64_t *num)
+static enum moult_status device_num(const struct control_call *call, const char *text,
+                                    int64_t *num)
 {
     struct store_device device;
-    uint8_t id[16];
-    enum moult_status st = strlen(text) == 32 && moult_hex_decode(text, id, 16)
-                               ? store_device_by_id(call->db, id, &device)
-                               : store_device_by_name(call->db, text, &device);
-    if (st == MOULT_E_NOENT) {
-        return problem_field(call->problem, MOULT_D_API_NOT_FOUND, "device", "device",
-                             text);
-    }
+    enum moult_status st = device_named(call, text, &device);
     if (st == MOULT_OK) { *num = device.num; }
-    return problem_store(call, st);
+    return st;
 }
 
-struct rollout_search {
-    const char *text;
-    uint8_t id[ID_SIZE];
-    bool is_id;
-    int64_t num; /* 0: not found */
-};
-
-static bool match_rollout(void *context, const struct store_rollout *rollout)
+static enum moult_status rollout_num(const struct control_call *call, const char *text,
+                                     int64_t *num)
 {
-    struct rollout_search *search = context;
-    bool match = search->is_id ? memcmp(rollout->id, search->id, ID_SIZE) == 0
-                               : strcmp(rollout->name, search->text) == 0;
-    if (match) { search->num = rollout->num; }
-    return !match;
-}
-
-static enum moult_status find_rollout(const struct control_call *call, const char *text,
-                                      int64_t *num)
-{
-    struct rollout_search search = {.text = text};
-    search.is_id = id_parse("rol", text, search.id);
-    enum moult_status st = store_rollout_each(call->db, match_rollout, &search);
-    if (st == MOULT_OK && search.num == 0) {
+    struct control_rollout rollout;
+    if (!rollout_cache_copy_by_name(&call->control->rollouts, text, &rollout)) {
         return problem_field(call->problem, MOULT_D_API_NOT_FOUND, "rollout", "rollout",
                              text);
     }
-    if (st == MOULT_OK) { *num = search.num; }
-    return problem_store(call, st);
+    *num = rollout.num;
+    return MOULT_OK;
 }
 
 static enum moult_status list_events(const struct control_call *call,
@@ -205,9 +131,9 @@ enum moult_status control_event_list(const struct control_call *call,
     struct control_page from = *page;
     if (!from.cursor) { from.cursor = filter->after; }
     enum moult_status st = MOULT_OK;
-    if (filter->device) { st = find_device(call, filter->device, &query.device); }
+    if (filter->device) { st = device_num(call, filter->device, &query.device); }
     if (st == MOULT_OK && filter->rollout) {
-        st = find_rollout(call, filter->rollout, &query.rollout);
+        st = rollout_num(call, filter->rollout, &query.rollout);
     }
     return st == MOULT_OK ? list_events(call, &query, &from, out) : st;
 }
@@ -216,7 +142,7 @@ enum moult_status control_device_history(const struct control_call *call, const 
                                          const struct control_page *page, json_t **out)
 {
     struct store_event_query query = {.newest_first = true};
-    enum moult_status st = find_device(call, id, &query.device);
+    enum moult_status st = device_num(call, id, &query.device);
     return st == MOULT_OK ? list_events(call, &query, page, out) : st;
 }
 

@@ -61,10 +61,11 @@ struct control_config {
     uint64_t
         expected_interval_ms; /* rhythm of a device that is too new to have one [24 h] */
 
-    uint64_t soak_first_ms; /* default soak of phase 0 [24 h] */
-    uint64_t soak_ms;       /* of later phases [4 h] */
-    uint64_t phase_max_ms;  /* an undecidable phase holds after this [14 d] */
-    uint64_t min_devices;   /* of a percent phase [3] */
+    uint64_t device_soak_ms; /* of a device, from its own confirm to success [1 h] */
+    uint64_t soak_first_ms;  /* default soak of phase 0 [24 h] */
+    uint64_t soak_ms;        /* of later phases [4 h] */
+    uint64_t phase_max_ms;   /* an undecidable phase holds after this [14 d] */
+    uint64_t min_devices;    /* of a percent phase [3] */
 
     uint64_t offer_ttl_ms;      /* [7 d] */
     uint64_t stall_min_ms;      /* [1 h] */

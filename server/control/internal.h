@@ -43,7 +43,11 @@ struct control {
     uint64_t flushed_ms, ticked_ms, minute_ms; /* monotonic */
     int64_t clock_offset_ms;    /* realtime - monotonic when last looked at */
     _Atomic int64_t stepped_ms; /* forward clock step to be forgiven by the tick */
+    uint32_t flush_from;        /* writer: where the flush goes on */
     int64_t alive_ms;           /* writer: last "alive" in the database */
 };
+
+/* Index of a class in the configuration; 0 for one that is not in it. */
+uint8_t control_class_index(const struct control_config *config, const uint8_t id[16]);
 
 #endif

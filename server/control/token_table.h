@@ -37,6 +37,6 @@ bool token_table_find(struct token_table *table, const uint8_t sha256[32], int64
 
 /* Fills control->tokens from the database. For control_open(). */
 MOULT_MUST_CHECK enum moult_status control_tokens_load(struct control *control,
-                                                      struct store_db *db);
+                                                       struct store_db *db);
 
 #endif

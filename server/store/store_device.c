@@ -9,7 +9,7 @@
     "num, id, spki, class, state, name, serial, grp, running_digest, running_sequence, "   \
     "running_state, running_version, keyset_version, counter, first_seen, last_seen, "     \
     "last_address, next_s, rhythm, chip, revision, secure_version, fail_reason, "          \
-    "fail_detail, fail_text, fail_at"
+    "fail_detail, fail_text, fail_at, facts IS NOT NULL"
 
 enum {
     COL_NUM,
@@ -38,6 +38,7 @@ enum {
     COL_FAIL_DETAIL,
     COL_FAIL_TEXT,
     COL_FAIL_AT,
+    COL_HAS_FACTS,
 };
 
 static void read_row(struct sql_statement *s, struct store_device *d)
@@ -70,6 +71,7 @@ static void read_row(struct sql_statement *s, struct store_device *d)
     d->fail_detail = (uint16_t)sql_int(s, COL_FAIL_DETAIL);
     value_text(s, COL_FAIL_TEXT, d->fail_text, sizeof d->fail_text);
     d->fail_ms = sql_int(s, COL_FAIL_AT);
+    d->has_facts = sql_int(s, COL_HAS_FACTS) != 0;
 }
 
 /* The one row of a statement. */
@@ -260,13 +262,13 @@ enum moult_status store_device_save_running(struct store_db *db,
 }
 
 enum moult_status store_device_save_facts(struct store_db *db, const struct store_device *d,
-                                          struct moult_bytes facts)
+                                          const char *facts)
 {
     struct sql_statement *s =
         sql_prepare(db, "UPDATE device SET facts = ?2, chip = ?3, revision = ?4, "
                         "secure_version = ?5, running_version = ?6 WHERE num = ?1");
     sql_bind_int(s, 1, d->num);
-    sql_bind_bytes(s, 2, facts);
+    sql_bind_text(s, 2, facts);
     if (d->has_chip) {
         sql_bind_int(s, 3, d->chip_id);
     } else {

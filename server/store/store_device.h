@@ -38,6 +38,7 @@ struct store_device {
     char last_address[STORE_ADDRESS_SIZE];
     uint32_t next_s;
     uint8_t rhythm[STORE_RHYTHM_SIZE];
+    bool has_facts; /* see store_device_facts() */
     bool has_chip;
     uint16_t chip_id, revision;
     uint8_t secure_version;
@@ -84,11 +85,11 @@ MOULT_MUST_CHECK enum moult_status /* running_*, keyset_version */
 store_device_save_running(struct store_db *db, const struct store_device *device);
 MOULT_MUST_CHECK enum moult_status /* chip, revision, secure version, version; and facts */
 store_device_save_facts(struct store_db *db, const struct store_device *device,
-                        struct moult_bytes facts);
+                        const char *facts);
 MOULT_MUST_CHECK enum moult_status /* fail_* */
 store_device_save_failure(struct store_db *db, const struct store_device *device);
 
-/* Facts as the device encoded them (check-in key 10). *size is 0 when there are none yet.
+/* Facts of the device's last check-in that had any, as JSON. *size is 0 when there are none.
  * MOULT_OK; MOULT_E_NOENT: no such device; MOULT_E_SPACE: over capacity; MOULT_E_IO. */
 #define STORE_FACTS_MAX 4096u
 MOULT_MUST_CHECK enum moult_status store_device_facts(struct store_db *db, int64_t num,

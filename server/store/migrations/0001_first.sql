@@ -16,7 +16,7 @@ CREATE TABLE keyset (
 );
 
 CREATE TABLE device (
-    num              INTEGER PRIMARY KEY,
+    num              INTEGER PRIMARY KEY AUTOINCREMENT, -- only rises: the memory table is in its order
     id               BLOB NOT NULL UNIQUE,   -- 16 bytes, fixed at enrolment
     spki             BLOB NOT NULL UNIQUE,   -- SHA-256 of the present key's SPKI
     class            BLOB NOT NULL,          -- class-id, 16 bytes
@@ -35,7 +35,7 @@ CREATE TABLE device (
     last_address     TEXT,
     next_s           INTEGER NOT NULL DEFAULT 0, -- told at the last check-in
     rhythm           BLOB,
-    facts            BLOB,                   -- as reported, encoded (check-in key 10)
+    facts            TEXT,                   -- as reported (check-in key 10), as JSON
     chip             INTEGER,
     revision         INTEGER,
     secure_version   INTEGER,
