@@ -96,17 +96,16 @@ static void write_sources(struct moult_cbor_writer *writer, const void *record)
 bool moult_source_is_usable(const struct moult_source *source,
                             struct moult_finding *finding)
 {
-    struct moult_finding bad = {.found = source->encoding};
     bool known =
         source->encoding == MOULT_ENCODING_PATCH_V1 ||
         (source->encoding == MOULT_ENCODING_NONE && source->kind == MOULT_SOURCE_FULL);
-    if (!known) {
-        bad.detail = MOULT_D_ENCODING;
-    } else if (has(source->present, MOULT_SOURCE_ENCRYPTION)) {
-        bad.detail = MOULT_D_ENCRYPTION;
+    uint16_t detail = known ? MOULT_D_NONE : MOULT_D_ENCODING;
+    if (known && has(source->present, MOULT_SOURCE_ENCRYPTION)) {
+        detail = MOULT_D_ENCRYPTION;
     }
-    (void)moult_found(finding, MOULT_OK, bad); /* only sets *finding */
-    return bad.detail == MOULT_D_NONE;
+    (void)moult_refuse(finding, MOULT_OK, detail, 0,
+                       source->encoding); /* only sets *finding */
+    return detail == MOULT_D_NONE;
 }
 
 /* --- policy --- */
@@ -241,12 +240,6 @@ void moult_assignment_write(struct moult_cbor_writer *writer,
 
 /* --- step 4 --- */
 
-static enum moult_status refuse(struct moult_finding *finding, enum moult_status status,
-                                uint16_t detail)
-{
-    return moult_found(finding, status, (struct moult_finding){.detail = detail});
-}
-
 static const struct moult_order_record *
 record_of(const struct moult_assignment_expect *expect, const uint8_t *kid)
 {
@@ -286,10 +279,10 @@ static enum moult_status check_identity(const struct moult_assignment *order,
                                         struct moult_finding *finding)
 {
     if (memcmp(order->fleet_id, expect->keyset->fleet_id, ID_SIZE) != 0) {
-        return refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_ASSIGN_FLEET);
+        return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_ASSIGN_FLEET, 0, 0);
     }
     if (expect->device_id && memcmp(order->device_id, expect->device_id, ID_SIZE) != 0) {
-        return refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_ASSIGN_DEVICE);
+        return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_ASSIGN_DEVICE, 0, 0);
     }
     return MOULT_OK;
 }
@@ -299,12 +292,14 @@ static enum moult_status check_freshness(const struct moult_assignment *order,
                                          struct moult_finding *finding)
 {
     if (!is_answer(order, expect->nonce)) {
-        return refuse(finding, MOULT_E_REPLAY, MOULT_D_NONCE);
+        return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_NONCE, 0, 0);
     }
     if (!is_fresh_counter(order, record_of(expect, order->kid), expect->nonce != NULL)) {
-        return refuse(finding, MOULT_E_REPLAY, MOULT_D_COUNTER);
+        return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_COUNTER, 0, 0);
     }
-    if (is_stale(order, expect)) { return refuse(finding, MOULT_E_REPLAY, MOULT_D_STALE); }
+    if (is_stale(order, expect)) {
+        return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_STALE, 0, 0);
+    }
     return MOULT_OK;
 }
 
@@ -312,20 +307,15 @@ static enum moult_status check_keyset(const struct moult_assignment *order,
                                       const struct moult_keyset *keyset,
                                       struct moult_finding *finding)
 {
-    struct moult_finding versions = {0};
-    versions.expected = order->keyset_version;
-    versions.found = keyset->version;
-    if (order->keyset_version > keyset->version) {
-        versions.detail = MOULT_D_KEYSET_BEHIND;
-        return moult_found(finding, MOULT_E_INCOMPATIBLE, versions);
+    uint32_t theirs = order->keyset_version, ours = keyset->version;
+    if (theirs > ours) {
+        return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_KEYSET_BEHIND, theirs,
+                            ours);
     }
-    if (order->keyset_version < keyset->version) {
-        versions = (struct moult_finding){.detail = MOULT_D_SERVER_BEHIND,
-                                          .expected = keyset->version,
-                                          .found = order->keyset_version};
-        return moult_found(finding, MOULT_OK, versions);
+    if (theirs < ours) { /* reported, no failure */
+        return moult_refuse(finding, MOULT_OK, MOULT_D_SERVER_BEHIND, ours, theirs);
     }
-    return refuse(finding, MOULT_OK, MOULT_D_NONE);
+    return moult_accept(finding);
 }
 
 enum moult_status moult_assignment_verify(const struct moult_crypto *crypto,

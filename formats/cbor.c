@@ -86,38 +86,41 @@ static bool skip_string(struct moult_cbor_reader *reader, const struct head *hea
 
 /* --- the profile, all the way down --- */
 
+/* An open container. Of a map, keys and values both count as items, so that an even number
+ * of them left means that a key comes next. */
 struct level {
-    uint64_t left;      /* items, or entries of a map, still to come */
-    uint64_t key;       /* of the current entry */
+    size_t left;        /* items still to come; each has at least a byte */
+    uint64_t key_min;   /* smallest key that may come: one above the last */
     uint8_t extensions; /* keys >= 64 seen in this map */
     bool is_map;
-    bool has_key;      /* `key` is set */
-    bool wants_value;  /* a key was read, its value comes next */
     bool is_extension; /* inside the value of a key >= 64 */
-    bool is_first;     /* nothing of this container was read yet */
+    bool is_begun;     /* an item was read */
 };
 
+/* What else may stand here; the profile itself always may. */
+enum leave { ALG_ANYWHERE = 1, ALG_IN_KEYS = 2, SIMPLE_ANYWHERE = 4 };
+
 struct walk {
-    struct moult_cbor_reader reader;
-    enum moult_cbor_place place;
+    struct moult_cbor_reader *reader;
+    unsigned leave; /* enum leave */
     unsigned depth;
     struct level levels[MOULT_CBOR_DEPTH_MAX];
 };
 
-static bool in_extension(const struct walk *walk)
+static bool in_extension(const struct level *level)
 {
-    if (walk->depth == 0) { return false; }
-    const struct level *level = &walk->levels[walk->depth - 1];
-    return level->is_extension ||
-           (level->is_map && level->has_key && level->key >= MOULT_CBOR_EXTENSION_KEY);
+    return level && (level->is_extension ||
+                     (level->is_map && level->key_min > MOULT_CBOR_EXTENSION_KEY));
 }
 
-/* The first item of a key's array in entry 5 of a keyset: { 5: [ [ -9, ... ], ... ] }. */
+/* The first item in an element of entry 5 of a keyset: { 5: [ [ -9, ... ], ... ] }. */
 static bool may_be_alg(const struct walk *walk)
 {
-    return walk->place == MOULT_CBOR_KEYSET_PAYLOAD && walk->depth == KEYSET_KEYS_DEPTH &&
-           walk->levels[0].is_map && walk->levels[0].key == KEYSET_KEYS_ENTRY &&
-           !walk->levels[1].is_map && !walk->levels[2].is_map && walk->levels[2].is_first;
+    const struct level *levels = walk->levels;
+    if (walk->leave & ALG_ANYWHERE) { return true; }
+    return (walk->leave & ALG_IN_KEYS) && walk->depth == KEYSET_KEYS_DEPTH &&
+           levels[0].is_map && levels[0].key_min == KEYSET_KEYS_ENTRY + 1 &&
+           !levels[1].is_map && !levels[2].is_map && !levels[2].is_begun;
 }
 
 static bool is_alg(const struct head *head)
@@ -125,107 +128,90 @@ static bool is_alg(const struct head *head)
     return head->value == -1 - MOULT_CBOR_ESP256 || head->value == -1 - MOULT_CBOR_ES256;
 }
 
-static bool walk_key(struct walk *walk, struct level *level)
+static bool walk_key(struct level *level, const struct head *head)
 {
-    struct head head;
-    if (!read_head(&walk->reader, &head)) { return false; }
-    if (head.type != MOULT_CBOR_UINT || head.value > UINT32_MAX) { return false; }
-    if (level->has_key && head.value <= level->key) { return false; }
-    if (head.value >= MOULT_CBOR_EXTENSION_KEY) { level->extensions++; }
-    if (level->extensions > MOULT_CBOR_EXTENSIONS_MAX) { return false; }
-    level->key = head.value;
-    level->has_key = true;
-    level->wants_value = true;
-    return true;
+    if (head->type != MOULT_CBOR_UINT || head->value > UINT32_MAX) { return false; }
+    if (head->value < level->key_min) { return false; }
+    level->key_min = head->value + 1;
+    if (head->value >= MOULT_CBOR_EXTENSION_KEY) { level->extensions++; }
+    return level->extensions <= MOULT_CBOR_EXTENSIONS_MAX;
 }
 
-static bool walk_into(struct walk *walk, const struct head *head)
+static bool walk_into(struct walk *walk, const struct head *head, bool is_extension)
 {
     bool is_map = head->type == MOULT_CBOR_MAP;
     if (walk->depth == MOULT_CBOR_DEPTH_MAX) { return false; }
     if (is_map && head->value > MOULT_CBOR_ENTRIES_MAX) { return false; }
-    bool extension = in_extension(walk);
     walk->levels[walk->depth++] = (struct level){
-        .left = head->value,
+        .left = (size_t)head->value << is_map,
         .is_map = is_map,
-        .is_extension = extension,
-        .is_first = true,
+        .is_extension = is_extension,
     };
     return true;
 }
 
-/* One item that is not a map key; of a container only its head. */
-static bool walk_item(struct walk *walk)
+/* A key, or an item; of a container only its head. */
+static bool walk_step(struct walk *walk)
 {
+    struct level *level = walk->depth ? &walk->levels[walk->depth - 1] : NULL;
+    bool is_key = level && level->is_map && level->left % 2 == 0;
+    bool is_extension = in_extension(level);
+    bool alg = may_be_alg(walk);
     struct head head;
-    if (!read_head(&walk->reader, &head)) { return false; }
+    if (!read_head(walk->reader, &head)) { return false; }
+    if (level) {
+        level->left--;
+        level->is_begun = true;
+    }
+    if (is_key) { return walk_key(level, &head); }
     switch (head.type) {
     case MOULT_CBOR_UINT:
         return true;
     case MOULT_CBOR_NEGATIVE:
-        return may_be_alg(walk) && is_alg(&head);
+        return alg && is_alg(&head);
     case MOULT_CBOR_BYTES:
     case MOULT_CBOR_TEXT:
-        return skip_string(&walk->reader, &head);
+        return skip_string(walk->reader, &head);
     case MOULT_CBOR_ARRAY:
     case MOULT_CBOR_MAP:
-        return walk_into(walk, &head);
+        return walk_into(walk, &head, is_extension);
     case MOULT_CBOR_SIMPLE:
-        return in_extension(walk);
+        return is_extension || (walk->leave & SIMPLE_ANYWHERE);
     default:
         return false; /* a tag */
     }
 }
 
-/* One key, or one item. */
-static bool walk_step(struct walk *walk)
+/* Reads one item whole. False leaves the reader at the head that is wrong. */
+static bool walk_item(struct moult_cbor_reader *reader, unsigned leave)
 {
-    struct level *level = walk->depth ? &walk->levels[walk->depth - 1] : NULL;
-    if (level && level->is_map && !level->wants_value) { return walk_key(walk, level); }
-    bool good = walk_item(walk);
-    if (level) {
-        level->left--;
-        level->wants_value = false;
-        level->is_first = false;
-    }
-    return good;
-}
-
-static void walk_out(struct walk *walk)
-{
-    while (walk->depth > 0 && walk->levels[walk->depth - 1].left == 0) {
-        walk->depth--;
-    }
-}
-
-static bool walk_all(struct walk *walk)
-{
+    struct walk walk = {.reader = reader, .leave = leave};
     do {
-        const uint8_t *start = walk->reader.at;
-        if (!walk_step(walk)) {
-            walk->reader.at = start;
+        const uint8_t *start = reader->at;
+        if (!walk_step(&walk)) {
+            reader->at = start;
             return false;
         }
-        walk_out(walk);
-    } while (walk->depth > 0);
+        while (walk.depth > 0 && walk.levels[walk.depth - 1].left == 0) {
+            walk.depth--;
+        }
+    } while (walk.depth > 0);
     return true;
 }
 
 enum moult_status moult_cbor_check(struct moult_bytes input, enum moult_cbor_place place,
                                    size_t *where)
 {
-    struct walk walk = {.place = place};
-    moult_cbor_reader_init(&walk.reader, input);
-    struct head tag;
-    bool good = true;
-    if (place == MOULT_CBOR_ENVELOPE && moult_cbor_peek(&walk.reader) == MOULT_CBOR_TAG) {
-        good = read_head(&walk.reader, &tag) && tag.value == TAG_COSE_SIGN;
-        if (!good) { walk.reader.at = walk.reader.start; }
-    }
-    good = good && walk_all(&walk);
-    if (where) { *where = (size_t)(walk.reader.at - walk.reader.start); }
+    struct moult_cbor_reader reader;
+    moult_cbor_reader_init(&reader, input);
+    static const uint8_t tag[] = {0xd8, TAG_COSE_SIGN};
+    bool is_tagged = place == MOULT_CBOR_ENVELOPE && left(&reader) >= sizeof tag &&
+                     memcmp(reader.at, tag, sizeof tag) == 0;
+    if (is_tagged) { reader.at += sizeof tag; }
+    bool good = walk_item(&reader, place == MOULT_CBOR_KEYSET_PAYLOAD ? ALG_IN_KEYS : 0);
+    if (where) { *where = (size_t)(reader.at - reader.start); }
     if (!good) { return MOULT_E_FORMAT; }
-    return left(&walk.reader) == 0 ? MOULT_OK : MOULT_E_RANGE;
+    return left(&reader) == 0 ? MOULT_OK : MOULT_E_RANGE;
 }
 
 /* --- reader --- */
@@ -242,18 +228,12 @@ void moult_cbor_reader_init(struct moult_cbor_reader *reader, struct moult_bytes
     };
 }
 
-static int severity(enum moult_status status)
+/* A later place in the list of cbor.h is worse. */
+static unsigned severity(enum moult_status status)
 {
-    switch (status) {
-    case MOULT_OK:
-        return 0;
-    case MOULT_E_RANGE:
-        return 1;
-    case MOULT_E_UNSUPPORTED:
-        return 2;
-    default:
-        return 3;
-    }
+    if (status == MOULT_E_FORMAT) { return 3; }
+    if (status == MOULT_E_UNSUPPORTED) { return 2; }
+    return status == MOULT_E_RANGE;
 }
 
 void moult_cbor_reject(struct moult_cbor_reader *reader, enum moult_status status,
@@ -275,28 +255,15 @@ enum moult_cbor_type moult_cbor_peek(const struct moult_cbor_reader *reader)
     return (enum moult_cbor_type)(*reader->at >> 5);
 }
 
-/* Heads of unread items are counted, not stacked; each has at least one byte. */
 struct moult_bytes moult_cbor_read_any(struct moult_cbor_reader *reader)
 {
     const uint8_t *start = reader->at;
-    if (reader->status == MOULT_E_FORMAT) { return (struct moult_bytes){0}; }
-    uint64_t pending = 1;
-    while (pending > 0) {
-        struct head head;
-        bool good = pending <= left(reader) && read_head(reader, &head);
-        if (good && (head.type == MOULT_CBOR_BYTES || head.type == MOULT_CBOR_TEXT)) {
-            good = skip_string(reader, &head);
-        }
-        if (!good) {
-            moult_cbor_reject(reader, MOULT_E_FORMAT, reader->at);
-            return (struct moult_bytes){0};
-        }
-        pending--;
-        if (head.type == MOULT_CBOR_ARRAY) { pending += head.value; }
-        if (head.type == MOULT_CBOR_MAP) { pending += 2 * head.value; }
-        if (head.type == MOULT_CBOR_TAG) { pending++; }
+    if (reader->status != MOULT_E_FORMAT &&
+        walk_item(reader, ALG_ANYWHERE | SIMPLE_ANYWHERE)) {
+        return (struct moult_bytes){start, (size_t)(reader->at - start)};
     }
-    return (struct moult_bytes){start, (size_t)(reader->at - start)};
+    moult_cbor_reject(reader, MOULT_E_FORMAT, reader->at);
+    return (struct moult_bytes){0};
 }
 
 /* Skips the item at `start` and says it was not what was asked for. */

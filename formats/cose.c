@@ -56,23 +56,19 @@ static const uint8_t *read_signatures(struct moult_cbor_reader *reader,
     return at == reader->end ? NULL : at;
 }
 
-static enum moult_status fault(struct moult_finding *finding, enum moult_status status,
-                               uint16_t detail, size_t where)
+static enum moult_status misshapen(struct moult_finding *finding, uint16_t detail,
+                                   size_t where)
 {
-    return moult_found(finding, status,
-                       (struct moult_finding){.detail = detail, .where = (uint32_t)where});
+    (void)moult_refuse(finding, MOULT_E_FORMAT, detail, 0, 0); /* its status is ours */
+    if (finding) { finding->where = (uint32_t)where; }
+    return MOULT_E_FORMAT;
 }
 
 static enum moult_status oversize(struct moult_finding *finding, uint16_t detail,
                                   size_t want, size_t have)
 {
-    return moult_found(finding, MOULT_E_RANGE,
-                       (struct moult_finding){
-                           .detail = detail,
-                           .where = (uint32_t)want,
-                           .expected = (uint32_t)want,
-                           .found = have > UINT32_MAX ? UINT32_MAX : (uint32_t)have,
-                       });
+    uint32_t found = have > UINT32_MAX ? UINT32_MAX : (uint32_t)have;
+    return moult_refuse(finding, MOULT_E_RANGE, detail, (uint32_t)want, found);
 }
 
 /* Profile of `part`, which lies `offset` bytes into the envelope. */
@@ -83,18 +79,16 @@ static enum moult_status check_profile(struct moult_bytes part, enum moult_cbor_
 {
     size_t where;
     enum moult_status st = moult_cbor_check(part, place, &where);
-    if (st == MOULT_E_FORMAT) { return fault(finding, st, codes->cbor, offset + where); }
-    if (st == MOULT_E_RANGE) {
-        return oversize(finding, codes->size, offset + where, offset + part.size);
-    }
-    return MOULT_OK;
+    if (st == MOULT_E_FORMAT) { return misshapen(finding, codes->cbor, offset + where); }
+    if (st == MOULT_OK) { return st; }
+    return oversize(finding, codes->size, offset + where, offset + part.size);
 }
 
 enum moult_status moult_cose_parse(enum moult_statement kind, struct moult_bytes envelope,
                                    struct moult_cose *out, struct moult_finding *finding)
 {
     const struct moult_statement_codes *codes = moult_statement_codes(kind);
-    if (!codes) { return moult_found(finding, MOULT_E_ARG, (struct moult_finding){0}); }
+    if (!codes) { return moult_refuse(finding, MOULT_E_ARG, MOULT_D_NONE, 0, 0); }
     size_t limit = moult_statement_size_max(kind);
     if (envelope.size > limit) {
         return oversize(finding, codes->size, limit, envelope.size);
@@ -106,24 +100,20 @@ enum moult_status moult_cose_parse(enum moult_statement kind, struct moult_bytes
     struct moult_cbor_reader reader;
     moult_cbor_reader_init(&reader, envelope);
     if (envelope.size < sizeof shape || memcmp(envelope.data, shape, sizeof shape) != 0) {
-        return fault(finding, MOULT_E_FORMAT, codes->cose, 0);
+        return misshapen(finding, codes->cose, 0);
     }
     reader.at += sizeof shape;
     cose.payload = moult_cbor_read_bytes(&reader, 0, limit);
-    if (reader.status != MOULT_OK) {
-        return fault(finding, MOULT_E_FORMAT, codes->cose, sizeof shape);
-    }
+    if (reader.status != MOULT_OK) { return misshapen(finding, codes->cose, sizeof shape); }
     st = check_profile(cose.payload,
                        kind == MOULT_STATEMENT_KEYSET ? MOULT_CBOR_KEYSET_PAYLOAD
                                                       : MOULT_CBOR_PAYLOAD,
                        (size_t)(cose.payload.data - envelope.data), codes, finding);
     if (st != MOULT_OK) { return st; }
     const uint8_t *bad = read_signatures(&reader, &cose);
-    if (bad) {
-        return fault(finding, MOULT_E_FORMAT, codes->cose, (size_t)(bad - envelope.data));
-    }
+    if (bad) { return misshapen(finding, codes->cose, (size_t)(bad - envelope.data)); }
     *out = cose;
-    return moult_found(finding, MOULT_OK, (struct moult_finding){0});
+    return moult_accept(finding);
 }
 
 static const uint8_t *signature_at(const struct moult_cose *cose, unsigned index)

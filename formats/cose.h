@@ -62,8 +62,8 @@ MOULT_MUST_CHECK enum moult_status
 moult_cose_tbs_digest(const struct moult_crypto *crypto, const uint8_t kid[MOULT_KID_SIZE],
                       int alg, struct moult_bytes payload, uint8_t out[MOULT_SHA256_SIZE]);
 
-/* The same for any protected header of a signature, at most MOULT_COSE_PROTECTED_SIZE bytes,
- * as it stands in the envelope. */
+/* The same for any protected header of a signature, at most MOULT_COSE_PROTECTED_SIZE
+ * bytes, as it stands in the envelope. */
 MOULT_MUST_CHECK enum moult_status
 moult_cose_sig_structure_digest(const struct moult_crypto *crypto,
                                 struct moult_bytes protected, struct moult_bytes payload,

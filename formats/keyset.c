@@ -242,16 +242,16 @@ static enum moult_status check_rules(const struct moult_crypto *crypto,
                                      struct moult_keyset *keyset,
                                      struct moult_finding *finding)
 {
-    struct moult_finding bad = {.detail = MOULT_D_KEYSET_RULES};
-    if (!are_sound_roles(keyset) || !are_sound_floors(keyset)) {
-        return moult_found(finding, MOULT_E_FORMAT, bad);
+    enum moult_status st = MOULT_OK;
+    for (unsigned i = 0; i < keyset->key_count && st == MOULT_OK; i++) {
+        st = moult_kid(crypto, keyset->keys[i], keyset->kids[i]);
     }
-    for (unsigned i = 0; i < keyset->key_count; i++) {
-        enum moult_status st = moult_kid(crypto, keyset->keys[i], keyset->kids[i]);
-        if (st != MOULT_OK) { return moult_found(finding, st, bad); }
+    bool sound = are_sound_roles(keyset) && are_sound_floors(keyset);
+    if (st == MOULT_OK && sound && are_distinct_kids(keyset)) {
+        return moult_accept(finding);
     }
-    if (!are_distinct_kids(keyset)) { return moult_found(finding, MOULT_E_FORMAT, bad); }
-    return moult_found(finding, MOULT_OK, (struct moult_finding){0});
+    if (st == MOULT_OK) { st = MOULT_E_FORMAT; }
+    return moult_refuse(finding, st, MOULT_D_KEYSET_RULES, 0, 0);
 }
 
 enum moult_status moult_keyset_parse(const struct moult_crypto *crypto,
@@ -310,12 +310,8 @@ enum moult_status moult_keyset_judge(const struct moult_keyset *keyset,
                                      uint16_t detail, struct moult_finding *finding)
 {
     unsigned threshold = keyset->roles.of[role].threshold;
-    if (threshold >= 1 && counted >= threshold) {
-        return moult_found(finding, MOULT_OK, (struct moult_finding){0});
-    }
-    return moult_found(
-        finding, MOULT_E_SIGNATURE,
-        (struct moult_finding){.detail = detail, .expected = threshold, .found = counted});
+    if (threshold >= 1 && counted >= threshold) { return moult_accept(finding); }
+    return moult_refuse(finding, MOULT_E_SIGNATURE, detail, threshold, counted);
 }
 
 /* The root threshold of `keyset` over an envelope. */
@@ -333,8 +329,7 @@ static enum moult_status check_fleet(const struct moult_keyset *keyset,
                                      const uint8_t *fleet_id, struct moult_finding *finding)
 {
     if (!fleet_id || memcmp(keyset->fleet_id, fleet_id, ID_SIZE) == 0) { return MOULT_OK; }
-    return moult_found(finding, MOULT_E_INCOMPATIBLE,
-                       (struct moult_finding){.detail = MOULT_D_KEYSET_FLEET});
+    return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_KEYSET_FLEET, 0, 0);
 }
 
 enum moult_status moult_keyset_verify_first(const struct moult_crypto *crypto,
@@ -371,10 +366,8 @@ enum moult_status moult_keyset_verify_next(const struct moult_crypto *crypto,
     st = check_fleet(out, current->fleet_id, finding);
     if (st != MOULT_OK) { return st; }
     if (current->version == UINT32_MAX || out->version != current->version + 1) {
-        return moult_found(finding, MOULT_E_REPLAY,
-                           (struct moult_finding){.detail = MOULT_D_KEYSET_VERSION,
-                                                  .expected = current->version + 1,
-                                                  .found = out->version});
+        return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_KEYSET_VERSION,
+                            current->version + 1, out->version);
     }
     st = check_rules(crypto, out, finding);
     if (st != MOULT_OK) { return st; }

@@ -185,12 +185,6 @@ const struct moult_component *moult_release_component(const struct moult_release
 
 /* --- step 7 --- */
 
-static enum moult_status refuse(struct moult_finding *finding, enum moult_status status,
-                                uint16_t detail)
-{
-    return moult_found(finding, status, (struct moult_finding){.detail = detail});
-}
-
 static enum moult_status check_identity(const struct moult_crypto *crypto,
                                         struct moult_bytes payload,
                                         const struct moult_release_expect *expect,
@@ -201,18 +195,20 @@ static enum moult_status check_identity(const struct moult_crypto *crypto,
     if (expect->payload_digest) {
         enum moult_status st =
             moult_sha256_once(crypto, payload.data, payload.size, digest);
-        if (st != MOULT_OK) { return refuse(finding, st, MOULT_D_RELEASE_BIND); }
+        if (st != MOULT_OK) {
+            return moult_refuse(finding, st, MOULT_D_RELEASE_BIND, 0, 0);
+        }
         if (!moult_bytes_equal(digest, expect->payload_digest, sizeof digest)) {
-            return refuse(finding, MOULT_E_DIGEST, MOULT_D_RELEASE_BIND);
+            return moult_refuse(finding, MOULT_E_DIGEST, MOULT_D_RELEASE_BIND, 0, 0);
         }
     }
     if (memcmp(release->fleet_id, expect->keyset->fleet_id, ID_SIZE) != 0) {
-        return refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_RELEASE_FLEET);
+        return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_RELEASE_FLEET, 0, 0);
     }
     if (expect->class_id && memcmp(release->class_id, expect->class_id, ID_SIZE) != 0) {
-        return refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_RELEASE_CLASS);
+        return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_RELEASE_CLASS, 0, 0);
     }
-    return refuse(finding, MOULT_OK, MOULT_D_NONE);
+    return moult_accept(finding);
 }
 
 enum moult_status moult_release_verify(const struct moult_crypto *crypto,
@@ -269,26 +265,24 @@ enum moult_status moult_release_check_rollback(const struct moult_release *relea
                                                struct moult_finding *finding)
 {
     if (release->sequence < facts->floor) {
-        return refuse(finding, MOULT_E_REPLAY, MOULT_D_SEQ_FLOOR);
+        return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_SEQ_FLOOR, 0, 0);
     }
     if (facts->running_sequence < release->source_sequence) {
-        return refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_SEQ_SOURCE);
+        return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_SEQ_SOURCE, 0, 0);
     }
     for (unsigned i = 0; i < release->component_count; i++) {
         const struct moult_component *component = &release->components[i];
         if (is_above_fuse(component, facts->secure_version_fused)) { continue; }
-        return moult_found(finding, MOULT_E_REPLAY,
-                           (struct moult_finding){.detail = MOULT_D_SECVER,
-                                                  .expected = facts->secure_version_fused,
-                                                  .found = component->secure_version});
+        return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_SECVER,
+                            facts->secure_version_fused, component->secure_version);
     }
     bool has_end = release->present >> MOULT_RELEASE_USE_BEFORE & 1;
     if (has_end && facts->now_s != 0 && facts->now_s >= release->use_before) {
-        return refuse(finding, MOULT_E_REPLAY, MOULT_D_RELEASE_EXPIRED);
+        return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_RELEASE_EXPIRED, 0, 0);
     }
     for (unsigned i = 0; i < release->component_count; i++) {
         if (has_dependencies(facts, &release->components[i])) { continue; }
-        return refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_DEPENDENCY);
+        return moult_refuse(finding, MOULT_E_INCOMPATIBLE, MOULT_D_DEPENDENCY, 0, 0);
     }
-    return refuse(finding, MOULT_OK, MOULT_D_NONE);
+    return moult_accept(finding);
 }

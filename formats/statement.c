@@ -42,3 +42,21 @@ const struct moult_statement_codes *moult_statement_codes(enum moult_statement k
         return NULL;
     }
 }
+
+enum moult_status moult_refuse(struct moult_finding *finding, enum moult_status status,
+                               uint16_t detail, uint32_t expected, uint32_t found)
+{
+    if (finding) {
+        *finding = (struct moult_finding){
+            .detail = detail,
+            .expected = expected,
+            .found = found,
+        };
+    }
+    return status;
+}
+
+enum moult_status moult_accept(struct moult_finding *finding)
+{
+    return moult_refuse(finding, MOULT_OK, MOULT_D_NONE, 0, 0);
+}

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "formats/codes.h"
+#include "formats/reader.h" /* struct moult_finding */
 
 /* Limits of a whole envelope, bytes: a device has one buffer of each size. */
 #define MOULT_STATEMENT_SIZE_MAX 1024u /* release, assignment, endpoint list */
@@ -35,5 +36,11 @@ struct moult_statement_codes {
 
 /* NULL for a kind that has none (checkpoint) and for any other number. */
 const struct moult_statement_codes *moult_statement_codes(enum moult_statement kind);
+
+/* Set *finding (may be NULL) and hand back the status: `return moult_refuse(...)`. */
+enum moult_status moult_refuse(struct moult_finding *finding, enum moult_status status,
+                               uint16_t detail, uint32_t expected, uint32_t found);
+/* MOULT_OK; nothing found. */
+enum moult_status moult_accept(struct moult_finding *finding);
 
 #endif

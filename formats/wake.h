@@ -2,7 +2,7 @@
  *
  * Layer    formats: pure functions.
  * Format   {1: u64 seq, 2: u32 spread_s} on topic moult/1/<device id>/wake;
- *          docs/spec/checkin.md.
+ *          docs/spec/wake.md.
  * Use it   server: moult_wake_write(), publish retained at QoS 1. Device:
  *          moult_wake_read(); ignore a seq <= the last one of this boot, else check in
  *          within [0, spread_s].

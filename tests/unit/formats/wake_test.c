@@ -8,7 +8,7 @@ static void test_the_example_of_the_page(void)
 {
     uint8_t bytes[MOULT_WAKE_SIZE_MAX], again[MOULT_WAKE_SIZE_MAX];
     struct moult_bytes payload = {bytes,
-                                  spec_example("checkin.md", "wake", bytes, sizeof bytes)};
+                                  spec_example("wake.md", "wake", bytes, sizeof bytes)};
     check_equal(payload.size, 15);
     struct moult_wake wake;
     check_equal(moult_wake_read(payload, &wake), MOULT_OK);
