@@ -16,7 +16,7 @@ static void tell(struct moult_session *s, enum moult_report_kind kind)
 static enum moult_state dropped(struct moult_session *s, enum moult_detail detail)
 {
     moult_trouble(s, detail, s->trouble.native);
-    return moult_drop(s);
+    return moult_flow_drop(s);
 }
 
 /* --- RECHECK --- */
@@ -32,7 +32,7 @@ enum moult_state moult_state_RECHECK(struct moult_session *s)
     if (s->plan.stage != MOULT_STAGE_VERIFIED) {
         if (moult_journal_stage(s, MOULT_STAGE_VERIFIED) != MOULT_OK) {
             moult_trouble(s, MOULT_D_PLAN_WRITE, s->trouble.native);
-            return moult_fail(s);
+            return moult_flow_fail(s);
         }
         tell(s, MOULT_REPORT_VERIFIED);
     }
@@ -49,9 +49,9 @@ static enum moult_state ask(struct moult_session *s)
     case MOULT_GATE_OPEN:
         break;
     case MOULT_GATE_CLOSED:
-        return moult_tell(s, kind);
+        return moult_flow_tell(s, kind);
     case MOULT_GATE_ENDED:
-        return moult_drop(s);
+        return moult_flow_drop(s);
     }
     tell(s, MOULT_REPORT_REBOOTING);
     s->contact.next_state = MOULT_STATE_ARM;
@@ -64,17 +64,17 @@ enum moult_state moult_state_GATE(struct moult_session *s)
     if (!moult_has_target(s) || s->is_paused) { return MOULT_STATE_IDLE; }
     if (s->policy.stage_only == 1) {
         s->trouble = (struct moult_trouble){0};
-        return moult_tell(s, MOULT_REPORT_STAGED);
+        return moult_flow_tell(s, MOULT_REPORT_STAGED);
     }
     switch (moult_policy_gate(s, MOULT_WINDOW_ACTIVATE)) {
     case MOULT_GATE_OPEN:
         return ask(s);
     case MOULT_GATE_CLOSED:
-        return moult_tell(s, MOULT_REPORT_DEFERRED);
+        return moult_flow_tell(s, MOULT_REPORT_DEFERRED);
     case MOULT_GATE_ENDED:
         break;
     }
-    return moult_drop(s);
+    return moult_flow_drop(s);
 }
 
 /* --- ARM --- */
@@ -86,7 +86,7 @@ static enum moult_state unwritten(struct moult_session *s, enum moult_status st)
     moult_trouble_as(s, MOULT_D_FLASH_WRITE,
                      st == MOULT_E_DIGEST ? MOULT_R_FLASH_READBACK : MOULT_R_FLASH_WRITE,
                      s->trouble.native);
-    return moult_drop(s);
+    return moult_flow_drop(s);
 }
 
 /* What a cut left of an earlier attempt: nothing, all 32 bytes, or some of them. The last

@@ -193,7 +193,7 @@ static bool is_envelope_good(struct moult_session *s)
         return true;
     }
     moult_trouble(s, (enum moult_detail)finding.detail, 0);
-    moult_refuse(s);
+    moult_flow_refuse(s);
     s->contact.order = (struct moult_bytes){NULL, 0};
     return false;
 }

@@ -50,14 +50,14 @@ void moult_unstored(struct moult_session *s, enum moult_status status);
  * fail    the deployment ends here; told once per deployment and detail. The plan stays.
  * tell    something else about the deployment (not now; it runs already), told once.
  * drop    as fail, and the plan ends: the target slot can no longer boot. */
-enum moult_state moult_refuse(struct moult_session *s);
-enum moult_state moult_fail(struct moult_session *s);
-enum moult_state moult_tell(struct moult_session *s, enum moult_report_kind kind);
-enum moult_state moult_drop(struct moult_session *s);
+enum moult_state moult_flow_refuse(struct moult_session *s);
+enum moult_state moult_flow_fail(struct moult_session *s);
+enum moult_state moult_flow_tell(struct moult_session *s, enum moult_report_kind kind);
+enum moult_state moult_flow_drop(struct moult_session *s);
 
 /* The attempt ends here, the plan and its progress stay for a new order: counts it, then as
  * fail. */
-enum moult_state moult_give_up(struct moult_session *s);
+enum moult_state moult_flow_give_up(struct moult_session *s);
 
 /* End the plan: erase the target's first sector, then journal that there is none. Harmless
  * without a plan. False: could not be journalled; tried again at the next boot. */
@@ -65,7 +65,8 @@ bool moult_plan_end(struct moult_session *s);
 
 /* --- flash (slot.c) --- */
 
-/* The running slot as it is; the target as it will be, with the bytes held back in place. */
+/* The running slot as it is; the target as it will be, with the bytes held back in place.
+ * */
 struct moult_reader moult_slot_reader(struct moult_session *s, uint8_t slot);
 struct moult_reader moult_target_reader(struct moult_session *s);
 

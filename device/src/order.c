@@ -12,7 +12,7 @@ static enum moult_state refused(struct moult_session *s, enum moult_detail detai
 {
     moult_trouble(s, detail, native);
     s->contact.order = (struct moult_bytes){NULL, 0};
-    return moult_refuse(s);
+    return moult_flow_refuse(s);
 }
 
 /* A newer keyset may know the signer, or be what the order asks for: look once per contact.
@@ -52,7 +52,7 @@ static void accept(struct moult_session *s, const struct moult_assignment *order
         return;
     }
     moult_trouble(s, note, 0);
-    moult_refuse(s); /* only the telling of it: the order stands */
+    moult_flow_refuse(s); /* only the telling of it: the order stands */
 }
 
 static enum moult_state begin_install(struct moult_session *s,
@@ -68,7 +68,8 @@ static enum moult_state begin_install(struct moult_session *s,
     s->source_index = 0;
 
     if (moult_policy_admits(s, s->offer.release, deployment) == MOULT_GATE_ENDED) {
-        return s->trouble.detail == MOULT_D_DEADLINE ? moult_drop(s) : moult_fail(s);
+        return s->trouble.detail == MOULT_D_DEADLINE ? moult_flow_drop(s)
+                                                     : moult_flow_fail(s);
     }
     bool is_proven = s->plan.stage == MOULT_STAGE_VERIFIED &&
                      memcmp(s->plan.release, s->offer.release, 32) == 0;
@@ -77,11 +78,11 @@ static enum moult_state begin_install(struct moult_session *s,
     case MOULT_GATE_OPEN:
         return MOULT_STATE_RELEASE;
     case MOULT_GATE_CLOSED:
-        return moult_tell(s, MOULT_REPORT_DEFERRED);
+        return moult_flow_tell(s, MOULT_REPORT_DEFERRED);
     case MOULT_GATE_ENDED:
         break;
     }
-    return moult_drop(s);
+    return moult_flow_drop(s);
 }
 
 /* Step 5. A plan that a reset left behind its verdict is ended first. */

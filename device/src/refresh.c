@@ -17,7 +17,7 @@ static enum moult_state refused(struct moult_session *s, enum moult_detail detai
                                 int32_t native)
 {
     moult_trouble(s, detail, native);
-    moult_refuse(s);
+    moult_flow_refuse(s);
     return go_on(s);
 }
 

@@ -12,7 +12,7 @@ static enum moult_state failed(struct moult_session *s, enum moult_detail detail
                                int32_t native)
 {
     moult_trouble(s, detail, native);
-    return moult_fail(s);
+    return moult_flow_fail(s);
 }
 
 static enum moult_state begin(struct moult_session *s)
@@ -121,7 +121,7 @@ static void fill_offer(struct moult_session *s, const struct moult_release *rele
 static enum moult_state already_running(struct moult_session *s)
 {
     s->trouble = (struct moult_trouble){0};
-    return moult_tell(s, MOULT_REPORT_CONFIRMED);
+    return moult_flow_tell(s, MOULT_REPORT_CONFIRMED);
 }
 
 static enum moult_state ask(struct moult_session *s)
@@ -132,9 +132,9 @@ static enum moult_state ask(struct moult_session *s)
     case MOULT_GATE_OPEN:
         break;
     case MOULT_GATE_CLOSED:
-        return moult_tell(s, kind);
+        return moult_flow_tell(s, kind);
     case MOULT_GATE_ENDED:
-        return moult_fail(s);
+        return moult_flow_fail(s);
     }
     bool is_kept = s->plan.stage != MOULT_STAGE_NONE &&
                    memcmp(s->plan.release, s->offer.release, 32) == 0;

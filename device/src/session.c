@@ -106,6 +106,7 @@ enum moult_status moult_session_init(struct moult_session *s, const struct moult
     if (!is_port_whole(port) || !is_config_good(&s->config)) { return MOULT_E_ARG; }
     s->contact.interval_s = s->config.interval_s;
     s->contact.facts_due = true;
+    s->contact.next_state = MOULT_STATE_IDLE;
     return MOULT_OK;
 }
 

@@ -137,11 +137,11 @@ enum moult_state moult_state_SOURCE(struct moult_session *s)
     why = choose(s);
     if (why != MOULT_D_NONE && is_first) {
         moult_trouble(s, MOULT_D_NO_SOURCE, (int32_t)why);
-        return moult_fail(s);
+        return moult_flow_fail(s);
     }
     if (why != MOULT_D_NONE) { /* none is left: what the last one failed with */
         s->trouble = before;
-        return moult_drop(s);
+        return moult_flow_drop(s);
     }
     bool is_same = s->plan.stage >= MOULT_STAGE_TRANSFER &&
                    s->plan.stage <= MOULT_STAGE_VERIFIED &&

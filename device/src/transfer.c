@@ -39,7 +39,7 @@ static enum moult_state failed(struct moult_session *s)
     if (!moult_is_transient(s)) { return next_source(s); }
     if (++s->transfer.failures >= s->config.transfer_tries_max) {
         s->transfer.failures = 0;
-        return moult_give_up(s);
+        return moult_flow_give_up(s);
     }
     s->transfer.next_ms = s->now_ms + moult_backoff_ms(s, s->transfer.failures);
     return MOULT_STATE_BACKOFF;
@@ -144,15 +144,15 @@ enum moult_state moult_state_FETCH(struct moult_session *s)
     case MOULT_GATE_OPEN:
         break;
     case MOULT_GATE_CLOSED:
-        return moult_tell(s, MOULT_REPORT_DEFERRED);
+        return moult_flow_tell(s, MOULT_REPORT_DEFERRED);
     case MOULT_GATE_ENDED:
-        return moult_drop(s);
+        return moult_flow_drop(s);
     }
     if (s->transfer.begun_ms == 0) { s->transfer.begun_ms = s->now_ms ? s->now_ms : 1; }
     if (is_late(s)) {
         s->transfer.begun_ms = 0;
         moult_trouble(s, MOULT_D_XFER_DEADLINE, 0);
-        return moult_give_up(s);
+        return moult_flow_give_up(s);
     }
     return report_progress(s) ? MOULT_STATE_REPORT : request(s);
 }
@@ -170,7 +170,7 @@ static enum moult_state changed(struct moult_session *s)
     }
     s->transfer.failures = 0;
     moult_trouble(s, MOULT_D_XFER_DIGEST, 0);
-    return moult_give_up(s);
+    return moult_flow_give_up(s);
 }
 
 static bool is_changed(const struct moult_session *s)

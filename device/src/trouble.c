@@ -67,34 +67,34 @@ static enum moult_state tell(struct moult_session *s, enum moult_report_kind kin
     return MOULT_STATE_IDLE;
 }
 
-enum moult_state moult_refuse(struct moult_session *s)
+enum moult_state moult_flow_refuse(struct moult_session *s)
 {
     return tell(s, MOULT_REPORT_EVENT, NULL);
 }
 
-enum moult_state moult_fail(struct moult_session *s)
+enum moult_state moult_flow_fail(struct moult_session *s)
 {
     return tell(s, MOULT_REPORT_FAILED, s->contact.deployment);
 }
 
-enum moult_state moult_tell(struct moult_session *s, enum moult_report_kind kind)
+enum moult_state moult_flow_tell(struct moult_session *s, enum moult_report_kind kind)
 {
     return tell(s, kind, s->contact.deployment);
 }
 
-enum moult_state moult_drop(struct moult_session *s)
+enum moult_state moult_flow_drop(struct moult_session *s)
 {
-    moult_fail(s);
+    moult_flow_fail(s);
     moult_plan_end(s); /* false: the next boot, or the next order, ends it */
     return MOULT_STATE_IDLE;
 }
 
-enum moult_state moult_give_up(struct moult_session *s)
+enum moult_state moult_flow_give_up(struct moult_session *s)
 {
     if (s->plan.attempts < UINT8_MAX) { s->plan.attempts++; }
     /* Not stored: this attempt is not counted after a reset; the server counts its own. */
     moult_unstored(s, moult_journal_stage(s, (enum moult_stage)s->plan.stage));
-    return moult_fail(s);
+    return moult_flow_fail(s);
 }
 
 bool moult_plan_end(struct moult_session *s)

@@ -13,7 +13,7 @@ static enum moult_state refused(struct moult_session *s, enum moult_detail detai
 {
     if (s->is_adopted) { return MOULT_STATE_PREPARE; }
     moult_trouble(s, detail, native);
-    return moult_drop(s);
+    return moult_flow_drop(s);
 }
 
 /* --- VERIFY --- */

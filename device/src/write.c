@@ -16,7 +16,7 @@ static enum moult_state failed(struct moult_session *s, enum moult_detail detail
     s->transfer.is_open = false;
     s->transfer.write_tries = 0;
     moult_trouble_as(s, detail, reason, s->trouble.native);
-    return moult_give_up(s);
+    return moult_flow_give_up(s);
 }
 
 static enum moult_state unjournalled(struct moult_session *s)

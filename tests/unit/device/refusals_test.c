@@ -1,8 +1,10 @@
-/* refusals_test.c - device/src/: steps 0 to 10 of the verification order, provoked to say no.
+/* refusals_test.c - device/src/: steps 0 to 10 of the verification order, provoked to say
+ * no.
  *
- * Each row breaks one thing. The device must name it by its code, keep the old image running
- * and leave a target slot that no bootloader accepts. `fetches` says whether the artifact may
- * have been asked for: what can be known before the download is refused before it.
+ * Each row breaks one thing. The device must name it by its code, keep the old image
+ * running and leave a target slot that no bootloader accepts. `fetches` says whether the
+ * artifact may have been asked for: what can be known before the download is refused before
+ * it.
  */
 #include <string.h>
 #include "formats/codes.h"

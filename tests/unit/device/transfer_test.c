@@ -1,4 +1,5 @@
-/* transfer_test.c - device/src/transfer.c, write.c and source.c: the bytes, whatever the network does. */
+/* transfer_test.c - device/src/transfer.c, write.c and source.c: the bytes, whatever the
+ * network does. */
 #include <string.h>
 #include "formats/codes.h"
 #include "tests/support/check.h"

@@ -1,4 +1,5 @@
-/* trial_test.c - device/src/trial.c and boot.c: an image proves itself, or the old one comes back. */
+/* trial_test.c - device/src/trial.c and boot.c: an image proves itself, or the old one
+ * comes back. */
 #include <string.h>
 #include "formats/codes.h"
 #include "formats/otadata.h"
