@@ -179,10 +179,7 @@ enum moult_state moult_state_SWITCH(struct moult_session *s)
         return MOULT_STATE_SWITCH;
     }
     if (s->config.before_reboot) { s->config.before_reboot(s->config.context); }
-    if (port->log) {
-        port->log(port->context, MOULT_LOG_INFO, MOULT_LOG_ACTIVATE, s->plan.slot,
-                  s->plan.activations);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_ACTIVATE, s->plan.slot, s->plan.activations);
     s->trouble.native = port->set_boot(port->context, s->plan.slot);
     return s->trouble.native == 0 ? MOULT_STATE_REBOOT : dropped(s, MOULT_D_SET_BOOT);
 }

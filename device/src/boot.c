@@ -195,12 +195,10 @@ enum moult_state moult_state_CLASSIFY(struct moult_session *s)
 {
     struct moult_boot_facts facts = look(s);
     enum moult_boot_class class = moult_boot_classify(&facts);
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_BOOT, class,
-                     s->running.boot.reset);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_BOOT, class, s->running.boot.reset);
     memcpy(s->contact.deployment, s->plan.deployment, sizeof s->contact.deployment);
     enum moult_state next = act(s, class, facts.was_crash);
+    s->contact.is_installing = s->plan.stage != MOULT_STAGE_NONE;
     moult_contact_boot(s);
     return next;
 }

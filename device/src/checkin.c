@@ -155,10 +155,8 @@ enum moult_state moult_state_CHECKIN(struct moult_session *s)
         moult_contact_failed(s);
         return MOULT_STATE_IDLE;
     }
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_CHECKIN,
-                     s->scratch.checkin.reports.count, s->work_size);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_CHECKIN, s->scratch.checkin.reports.count,
+               s->work_size);
     s->reply_size = 0;
     return MOULT_STATE_REPLY;
 }

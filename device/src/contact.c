@@ -39,7 +39,7 @@ static void set_due(struct moult_session *s, uint64_t at_ms)
  * */
 static bool has_business(const struct moult_session *s)
 {
-    return s->trial.is_on || s->plan.stage != MOULT_STAGE_NONE || moult_outbox_count(s) > 0;
+    return s->trial.is_on || s->contact.is_installing || moult_outbox_count(s) > 0;
 }
 
 void moult_contact_boot(struct moult_session *s)

@@ -34,6 +34,10 @@ uint64_t moult_now_s(const struct moult_session *s);
 
 /* --- trouble (trouble.c) --- */
 
+/* A line for the port's log, if it has one: an id of log.h, or a detail. */
+void moult_note(struct moult_session *s, enum moult_log_level level, uint16_t id,
+                uint32_t a, uint32_t b);
+
 /* Note and log what went wrong; the reason is the detail's own, or the given one. */
 void moult_trouble(struct moult_session *s, enum moult_detail detail, int32_t native);
 void moult_trouble_as(struct moult_session *s, enum moult_detail detail,

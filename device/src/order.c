@@ -94,6 +94,11 @@ static enum moult_state act(struct moult_session *s, const struct moult_assignme
     if (s->plan.stage >= MOULT_STAGE_ARMED && !moult_plan_end(s)) {
         return MOULT_STATE_IDLE;
     }
+    s->contact.is_installing = order->action == MOULT_ACTION_INSTALL;
+    bool is_rare = s->config.trigger == MOULT_TRIGGER_PUSH;
+    if (s->contact.is_installing && is_rare) { /* the server's interval counts now */
+        moult_contact_next(s, s->contact.interval_s);
+    }
     switch (order->action) {
     case MOULT_ACTION_NONE:
         return MOULT_STATE_IDLE;
@@ -129,10 +134,7 @@ static enum moult_state judge(struct moult_session *s, const struct moult_cose *
     if (moult_orders_accept(s, order) != MOULT_OK) {
         return refused(s, MOULT_D_COUNTER_WRITE, s->trouble.native);
     }
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_ORDER, order->action,
-                     s->contact.interval_s);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_ORDER, order->action, s->contact.interval_s);
     return act(s, order);
 }
 

@@ -196,10 +196,8 @@ bool moult_outbox_add(struct moult_session *s, const struct moult_news *news)
     if (is_milestone(kind) && find(s, kind, deployment) >= 0) { return true; }
     int entry = place_for(s, kind, deployment);
     bool is_stored = entry >= 0 && store(s, entry, news, deployment);
-    if (s->port->log) {
-        s->port->log(s->port->context, is_stored ? MOULT_LOG_INFO : MOULT_LOG_ERROR,
-                     MOULT_LOG_REPORT, kind, is_stored ? (uint32_t)entry : UINT32_MAX);
-    }
+    moult_note(s, is_stored ? MOULT_LOG_INFO : MOULT_LOG_ERROR, MOULT_LOG_REPORT, kind,
+               is_stored ? (uint32_t)entry : UINT32_MAX);
     return is_stored;
 }
 

@@ -51,10 +51,7 @@ static enum moult_state adopt(struct moult_session *s)
                        is_unstored ? s->trouble.native : 0);
     }
     uint32_t version = s->trust.keyset.version;
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_KEYSET, version,
-                     s->floor.applied);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_KEYSET, version, s->floor.applied);
     /* Up to the version that was named; for an order by an unknown key, one; for the weekly
      * look, all. */
     uint32_t hint = s->contact.keyset_hint;

@@ -7,8 +7,8 @@
 #include "device/src/hash.h"
 #include "device/src/outbox.h"
 
-const struct moult_state_rule moult_state_rules[MOULT_STATE_COUNT] = {
-#define X(name, waits, next) [MOULT_STATE_##name] = {#name, waits, next},
+const uint32_t moult_state_next[MOULT_STATE_COUNT] = {
+#define X(name, waits, next) [MOULT_STATE_##name] = (next),
     MOULT_STATES(X)
 #undef X
 };
@@ -125,10 +125,8 @@ enum moult_status moult_health_add(struct moult_session *s,
 static void enter(struct moult_session *s, enum moult_state next)
 {
     if (next == s->state) { return; }
-    assert(moult_state_rules[s->state].next & (1u << next));
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_DEBUG, MOULT_LOG_STATE, s->state, next);
-    }
+    assert(moult_state_next[s->state] & (1u << next));
+    moult_note(s, MOULT_LOG_DEBUG, MOULT_LOG_STATE, s->state, next);
     bool is_rest = next == MOULT_STATE_IDLE || next == MOULT_STATE_CLASSIFY ||
                    next == MOULT_STATE_REBOOT;
     if (is_rest) { moult_hash_end(s); }
@@ -204,19 +202,4 @@ enum moult_status moult_reject(struct moult_session *s)
     if (!s->trial.is_on) { return MOULT_E_STATE; }
     s->trial.is_rejected = true;
     return MOULT_OK;
-}
-
-void moult_progress(const struct moult_session *s, struct moult_progress *out)
-{
-    bool has_plan = s->plan.stage != MOULT_STAGE_NONE;
-    *out = (struct moult_progress){
-        .state = moult_state_rules[s->state].name,
-        .detail = s->trouble.detail,
-        .offset = has_plan ? s->transfer.mark.offset : 0,
-        .size = has_plan ? s->plan.size : 0,
-        .sequence = s->running.info.sequence,
-        .offered = has_plan ? s->plan.sequence : 0,
-        .reports = moult_outbox_count(s),
-        .on_trial = s->trial.is_on,
-    };
 }

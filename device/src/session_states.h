@@ -58,10 +58,13 @@ enum moult_state {
 };
 _Static_assert(MOULT_STATE_COUNT <= 32, "the sets of next states are 32 bits");
 
-struct moult_state_rule {
+/* Which states may follow: bit n is state n. */
+extern const uint32_t moult_state_next[MOULT_STATE_COUNT];
+
+/* In words; in words.c, which a device that logs numbers does not link. */
+struct moult_state_words {
     const char *name, *waits_for;
-    uint32_t next; /* set of states: bit n is state n */
 };
-extern const struct moult_state_rule moult_state_rules[MOULT_STATE_COUNT];
+extern const struct moult_state_words moult_state_words[MOULT_STATE_COUNT];
 
 #endif

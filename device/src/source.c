@@ -114,10 +114,7 @@ static enum moult_state start(struct moult_session *s)
     s->plan.stage = MOULT_STAGE_NONE; /* until it is journalled */
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
     s->is_verified_here = false;
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_PLAN,
-                     (uint32_t)s->plan.sequence, s->plan.size);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_PLAN, (uint32_t)s->plan.sequence, s->plan.size);
     return s->is_adopted ? MOULT_STATE_CLEAN : MOULT_STATE_PREPARE;
 }
 

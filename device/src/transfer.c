@@ -125,9 +125,7 @@ static enum moult_state request(struct moult_session *s)
     s->transfer.fill = 0;
     s->transfer.skip = 0;
     s->transfer.has_headers = false;
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_DEBUG, MOULT_LOG_RANGE, from, from + size);
-    }
+    moult_note(s, MOULT_LOG_DEBUG, MOULT_LOG_RANGE, from, from + size);
     int32_t native = s->port->http_start(s->port->context, &range);
     s->transfer.is_open = native == 0;
     if (native == 0) { return MOULT_STATE_RECEIVE; }

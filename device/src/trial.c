@@ -67,8 +67,8 @@ static enum moult_state ask_check(struct moult_session *s, uint64_t age_ms)
 
     const struct moult_health_check *check = &s->trial.checks[i];
     enum moult_health result = check->run(check->context);
-    if (result != MOULT_HEALTH_WAIT && s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_HEALTH, i, result);
+    if (result != MOULT_HEALTH_WAIT) {
+        moult_note(s, MOULT_LOG_INFO, MOULT_LOG_HEALTH, i, result);
     }
     s->trial.result[i] = (uint8_t)result;
     if (result == MOULT_HEALTH_FAILED) {
@@ -165,10 +165,8 @@ static void raise_floor(struct moult_session *s)
 
 static enum moult_state finish(struct moult_session *s)
 {
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_CONFIRMED, s->plan.slot,
-                     (uint32_t)s->plan.sequence);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_CONFIRMED, s->plan.slot,
+               (uint32_t)s->plan.sequence);
     /* Not journalled: the next boot comes here again, finds the report waiting, and ends it
      * then. */
     moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_NONE));

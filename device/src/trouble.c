@@ -5,14 +5,17 @@
 #include "device/src/flow.h"
 #include "device/src/outbox.h"
 
+void moult_note(struct moult_session *s, enum moult_log_level level, uint16_t id,
+                uint32_t a, uint32_t b)
+{
+    if (s->port->log) { s->port->log(s->port->context, level, id, a, b); }
+}
+
 void moult_trouble_as(struct moult_session *s, enum moult_detail detail,
                       enum moult_reason reason, int32_t native)
 {
     s->trouble = (struct moult_trouble){(uint16_t)detail, (uint16_t)reason, native};
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_WARN, (uint16_t)detail, reason,
-                     (uint32_t)native);
-    }
+    moult_note(s, MOULT_LOG_WARN, (uint16_t)detail, reason, (uint32_t)native);
 }
 
 void moult_trouble(struct moult_session *s, enum moult_detail detail, int32_t native)
@@ -23,9 +26,9 @@ void moult_trouble(struct moult_session *s, enum moult_detail detail, int32_t na
 
 void moult_unstored(struct moult_session *s, enum moult_status status)
 {
-    if (status == MOULT_OK || !s->port->log) { return; }
-    s->port->log(s->port->context, MOULT_LOG_ERROR, MOULT_LOG_UNSTORED, s->state,
-                 (uint32_t)s->trouble.native);
+    if (status == MOULT_OK) { return; }
+    moult_note(s, MOULT_LOG_ERROR, MOULT_LOG_UNSTORED, s->state,
+               (uint32_t)s->trouble.native);
 }
 
 /* Whether this was told already, of this deployment. Remembers it as told. */

@@ -66,10 +66,7 @@ static enum moult_state take_mark(struct moult_session *s, bool older)
         !s->plan.has_head || !moult_hash_begin(s)) {
         return MOULT_STATE_PREPARE; /* nothing to take up */
     }
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_INFO, MOULT_LOG_RESUME,
-                     s->transfer.mark.offset, s->plan.size);
-    }
+    moult_note(s, MOULT_LOG_INFO, MOULT_LOG_RESUME, s->transfer.mark.offset, s->plan.size);
     s->transfer.offset = 0;
     s->phase = older ? 2 : 1;
     return MOULT_STATE_REHASH;
@@ -143,10 +140,8 @@ enum moult_state moult_state_RECORD(struct moult_session *s)
         return failed(s, MOULT_D_XFER_DIGEST, MOULT_R_DEC_MEMORY);
     }
     *mark = next;
-    if (s->port->log) {
-        s->port->log(s->port->context, MOULT_LOG_DEBUG, MOULT_LOG_SECTOR,
-                     mark->offset - s->transfer.fill, s->transfer.fill);
-    }
+    moult_note(s, MOULT_LOG_DEBUG, MOULT_LOG_SECTOR, mark->offset - s->transfer.fill,
+               s->transfer.fill);
     s->transfer.fill = 0;
     s->transfer.write_tries = 0;
     s->transfer.failures = 0; /* progress */

@@ -325,7 +325,8 @@ static bool is_quiet(const struct world *w)
 {
     struct moult_progress p;
     moult_progress(&w->session, &p);
-    return strcmp(p.state, "IDLE") == 0 && !p.on_trial && p.size == 0 && p.reports == 0 &&
+    bool has_work = p.size != 0 && w->action == MOULT_ACTION_INSTALL;
+    return strcmp(p.state, "IDLE") == 0 && !p.on_trial && !has_work && p.reports == 0 &&
            !w->device.port.reboot_wanted;
 }
 

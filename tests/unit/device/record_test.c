@@ -1,4 +1,5 @@
-/* record_test.c - device/src/record.c and journal.c: records in two banks, whatever a cut leaves. */
+/* record_test.c - device/src/record.c and journal.c: records in two banks, whatever a cut
+ * leaves. */
 #include "device/src/record.h"
 #include <string.h>
 #include "device/src/journal.h"

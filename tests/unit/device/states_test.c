@@ -83,7 +83,7 @@ static bool survives(void)
 static void test_every_state_takes_every_event_at_any_time(void)
 {
     for (unsigned state = 0; state < MOULT_STATE_COUNT; state++) {
-        check_row(moult_state_rules[state].name);
+        check_row(moult_state_words[state].name);
         for (unsigned event = 0; event < 2 * EVENT_COUNT; event++) {
             prepare((enum moult_state)state, event >= EVENT_COUNT);
             happen((enum event)(event % EVENT_COUNT));
@@ -99,7 +99,7 @@ static void test_an_update_gets_through_every_event(void)
     for (unsigned event = 0; event < EVENT_COUNT; event++) {
         for (unsigned state = 0; state < MOULT_STATE_COUNT; state++) {
             world_copy(&w, &fresh);
-            check_row(moult_state_rules[state].name);
+            check_row(moult_state_words[state].name);
             check(world_boot(&w, MOULT_RESET_POWER_ON));
             bool is_on_the_road = false;
             for (unsigned i = 0; i < 3000 && !is_on_the_road; i++) {
@@ -117,8 +117,10 @@ static void test_an_update_gets_through_every_event(void)
             moult_resume(&w.session);
             moult_throttle(&w.session, 0);
             check(world_settle(&w));
-            /* Given up, or without a server for longer than a trial may last. */
-            bool may_go_back = event == EVENT_REJECT || event == EVENT_SERVER_GONE;
+            /* Given up; without a server for longer than a trial, or a transfer, may last.
+             * */
+            bool may_go_back =
+                event == EVENT_REJECT || event == EVENT_SERVER_GONE || event == EVENT_LATER;
             check(world_runs(&w, &w.new) || may_go_back);
             check(w.report_count > 0 && w.foreign_boots == 0);
         }
@@ -130,12 +132,12 @@ static void test_every_state_can_be_reached_and_left(void)
     uint32_t reached = 1u << MOULT_STATE_LOAD;
     for (unsigned round = 0; round < MOULT_STATE_COUNT; round++) {
         for (unsigned state = 0; state < MOULT_STATE_COUNT; state++) {
-            if (reached >> state & 1) { reached |= moult_state_rules[state].next; }
+            if (reached >> state & 1) { reached |= moult_state_next[state]; }
         }
     }
     check_equal(reached, (1u << MOULT_STATE_COUNT) - 1);
     for (unsigned state = 0; state < MOULT_STATE_COUNT; state++) {
-        check((moult_state_rules[state].next != 0) == (state != MOULT_STATE_REBOOT));
+        check((moult_state_next[state] != 0) == (state != MOULT_STATE_REBOOT));
     }
 }
 
@@ -148,13 +150,13 @@ static size_t draw(char *out, size_t size)
                          "// Made by test_device_states --draw; do not edit.\n"
                          "digraph session {\n    node [shape=box, style=rounded];\n");
     for (unsigned i = 0; i < MOULT_STATE_COUNT; i++) {
-        const struct moult_state_rule *rule = &moult_state_rules[i];
+        const struct moult_state_words *words = &moult_state_words[i];
         at += (size_t)snprintf(out + at, size - at, "    %s [label=\"%s\\n%s\"];\n",
-                               rule->name, rule->name, rule->waits_for);
+                               words->name, words->name, words->waits_for);
         for (unsigned k = 0; k < MOULT_STATE_COUNT; k++) {
-            if (!(rule->next >> k & 1)) { continue; }
-            at += (size_t)snprintf(out + at, size - at, "    %s -> %s;\n", rule->name,
-                                   moult_state_rules[k].name);
+            if (!(moult_state_next[i] >> k & 1)) { continue; }
+            at += (size_t)snprintf(out + at, size - at, "    %s -> %s;\n", words->name,
+                                   moult_state_words[k].name);
         }
     }
     at += (size_t)snprintf(out + at, size - at, "}\n");
