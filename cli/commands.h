@@ -10,10 +10,15 @@
 
 /* clang-format off */
 #define CLI_COMMANDS(X)  \
+    X(keyset_create) \
+    X(keyset_show) \
+    X(release_create) \
+    X(release_inspect) \
     X(release_upload) \
     X(release_list) \
     X(device_list) \
     X(device_show) \
+    X(device_history) \
     X(device_accept) \
     X(device_reject) \
     X(device_quarantine) \
@@ -30,6 +35,12 @@
     X(rollout_abort) \
     X(rollout_advance) \
     X(rollout_retry) \
+    X(image_make) \
+    X(image_inspect) \
+    X(partitions_show) \
+    X(partitions_check) \
+    X(otadata_show) \
+    X(flash_show) \
     X(why) \
     X(wait) \
     X(explain) \
