@@ -172,14 +172,10 @@ void http_conn_close(struct http_conn *conn)
 
 void http_conn_free_closed(struct http_thread *thread)
 {
-    struct http_conn **link = &thread->closed;
-    while (*link) {
-        struct http_conn *conn = *link;
-        if (conn->is_ready) { /* still in the ready list */
-            link = &conn->next_closed;
-            continue;
-        }
-        *link = conn->next_closed;
+    while (thread->closed) {
+        struct http_conn *conn = thread->closed;
+        assert(!conn->is_ready); /* the ready list was run before */
+        thread->closed = conn->next_closed;
         mem_free(conn->rest);
         mem_free(conn);
     }
@@ -553,10 +549,6 @@ void http_conn_ready(struct http_conn *conn)
 void http_conn_completed(struct http_conn *conn)
 {
     assert(conn->state == HTTP_CONN_WAIT);
-    if (!conn->is_watched) { /* the peer hung up meanwhile */
-        http_conn_close(conn);
-        return;
-    }
     start_reply(conn);
     resume(conn);
 }

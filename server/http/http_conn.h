@@ -30,7 +30,7 @@ void http_conn_close(struct http_conn *conn);
 /* Draining: ends it when it owes nothing. */
 void http_conn_drain(struct http_conn *conn);
 
-/* Frees the closed ones; after a batch of events. */
+/* Frees the closed ones; after a batch of events, when the ready list has been run. */
 void http_conn_free_closed(struct http_thread *thread);
 
 #endif

@@ -213,9 +213,9 @@ static void run_round(struct http_thread *thread)
         handle_event(thread, &events[i]);
     }
     expire_timers(thread);
-    run_ready(thread);
-    resume_accepting(thread);
     look_at_flags(thread);
+    resume_accepting(thread);
+    run_ready(thread); /* last: after it no closed connection is in the ready list */
     http_conn_free_closed(thread);
 }
 

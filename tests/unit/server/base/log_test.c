@@ -133,6 +133,30 @@ static void test_what_does_not_fit_is_cut_visibly_and_stays_one_json_object(void
     assert_string_equal(heard.text + strlen(heard.text) - 12, ",\"cut\":true}");
 }
 
+static void test_a_line_of_any_size_ends_properly(void **state)
+{
+    (void)state;
+    for (int format = 0; format < 2; format++) {
+        struct heard heard = {0};
+        struct log_sink sink = sink_for(&heard, (enum log_format)format);
+        struct log log = log_open(&sink, "http");
+        char most[513], some[513];
+        memset(most, 'x', 512);
+        most[512] = '\0';
+        for (size_t size = 1; size <= 512; size++) {
+            snprintf(some, sizeof some, "%s", most + 512 - size);
+            log_info(&log, "many", "a", most, "b", most, "c", most, "d", some, "e", 7, "f",
+                     7);
+            size_t length = strlen(heard.text);
+            assert_true(length < LOG_LINE_SIZE_MAX);
+            const char *end = format ? "}" : "7";
+            const char *cut = format ? ",\"cut\":true}" : " cut=true";
+            bool is_cut = strcmp(heard.text + length - strlen(cut), cut) == 0;
+            assert_true(is_cut || strcmp(heard.text + length - 1, end) == 0);
+        }
+    }
+}
+
 static void *write_lines(void *context)
 {
     struct log *log = context;
@@ -187,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_secrets_are_hidden_by_the_name_of_their_key),
         cmocka_unit_test(test_levels_and_traced_components_decide_what_passes),
         cmocka_unit_test(test_what_does_not_fit_is_cut_visibly_and_stays_one_json_object),
+        cmocka_unit_test(test_a_line_of_any_size_ends_properly),
         cmocka_unit_test(test_threads_do_not_mix_their_lines),
         cmocka_unit_test(test_level_names_parse),
     };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include "tests/support/unit.h"
 #include "tests/unit/server/http/support_client.h"
 #include "tests/unit/server/http/support_fixture.h"
@@ -180,6 +181,67 @@ static void test_a_handler_that_is_too_late_costs_its_client_a_503_only(void **s
     fixture_stop(&fixture);
 }
 
+static void test_a_second_completion_does_not_reach_the_next_request(void **state)
+{
+    (void)state;
+    start((struct fixture_options){0});
+    raw_connect(&client, fixture.port, NULL);
+    raw_send_text(&client, GET("/twice/0") GET("/later/200"));
+    expect(200, "later\n");
+    expect(200, "later\n");
+    raw_close(&client);
+    fixture_stop(&fixture);
+}
+
+static void test_a_reply_whose_client_left_comes_home(void **state)
+{
+    (void)state;
+    start((struct fixture_options){.keep_later = true});
+    for (int i = 0; i < 3; i++) {
+        raw_connect(&client, fixture.port, NULL);
+        raw_send_text(&client, GET("/later/0"));
+        poll(NULL, 0, 30);
+        raw_close(&client);
+        raw_connect(&client, fixture.port,
+                    NULL); /* another exchange serves others meanwhile */
+        raw_send_text(&client, GET("/echo/a/b"));
+        expect(200, "a\nb\n");
+        raw_close(&client);
+    }
+    fixture_stop(&fixture);
+}
+
+static void test_stopping_waits_for_replies_that_others_owe(void **state)
+{
+    (void)state;
+    start((struct fixture_options){.stop_first = true});
+    raw_connect(&client, fixture.port, NULL);
+    raw_send_text(&client, GET("/later/400"));
+    poll(NULL, 0, 50);
+    raw_close(&client);
+    fixture_stop(&fixture); /* the completion comes while the server stops */
+}
+
+static void test_a_client_that_hung_up_costs_no_cpu(void **state)
+{
+    (void)state;
+    start((struct fixture_options){.keep_later = true});
+    raw_connect(&client, fixture.port, NULL);
+    raw_send_text(&client, GET("/later/0"));
+    poll(NULL, 0, 50);
+    struct linger linger = {.l_onoff = 1}; /* closing is a reset */
+    setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    raw_close(&client);
+    struct timespec before, after;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    poll(NULL, 0, 500);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    long used_ms =
+        (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+    assert_in_range(used_ms, 0, 250); /* the worker polls; a busy loop would take 500 */
+    fixture_stop(&fixture);
+}
+
 static void test_a_full_executor_is_said_at_once(void **state)
 {
     (void)state;
@@ -304,7 +366,11 @@ static void test_draining_ends_the_idle_and_lets_the_others_finish(void **state)
     uint64_t began_ms = now_ms();
     assert_int_equal(pthread_create(&thread, NULL, drain, &timeout_ms), 0);
     assert_true(raw_is_closed(&idle, RAW_WAIT_MS));
-    assert_false(raw_try_connect(&refused, fixture.port, NULL));
+    for (int i = 0; raw_try_connect(&refused, fixture.port, NULL); i++) {
+        raw_close(&refused); /* the other thread has not closed its socket yet */
+        assert_in_range(i, 0, 1000);
+        poll(NULL, 0, 5);
+    }
     fixture_release(&fixture);
     client = busy;
     assert_true(raw_reply(&client, &reply));
@@ -453,6 +519,10 @@ int main(void)
         cmocka_unit_test(test_a_client_that_does_not_read_is_cut_off),
         cmocka_unit_test(test_a_stalled_client_does_not_hold_up_the_others),
         cmocka_unit_test(test_a_handler_that_is_too_late_costs_its_client_a_503_only),
+        cmocka_unit_test(test_a_second_completion_does_not_reach_the_next_request),
+        cmocka_unit_test(test_a_reply_whose_client_left_comes_home),
+        cmocka_unit_test(test_stopping_waits_for_replies_that_others_owe),
+        cmocka_unit_test(test_a_client_that_hung_up_costs_no_cpu),
         cmocka_unit_test(test_a_full_executor_is_said_at_once),
         cmocka_unit_test(test_connections_are_limited_per_address_and_in_all),
         cmocka_unit_test(test_open_requests_are_limited),

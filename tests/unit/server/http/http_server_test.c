@@ -193,6 +193,17 @@ static void test_a_body_that_is_too_large_is_refused_unread(void **state)
     expect(413, NULL);                          /* and yet the answer arrives */
     assert_true(raw_is_closed(&client, RAW_WAIT_MS));
     raw_close(&client);
+
+    raw_connect(&client, fixture.port, NULL);
+    raw_send_text(&client,
+                  "POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n");
+    expect(413, NULL);
+    for (int i = 0; i < 10; i++) { /* who has not read it yet is not cut off at once */
+        poll(NULL, 0, 5);
+        assert_true(raw_send(&client, body, 10000));
+    }
+    assert_true(raw_is_ended(&client, RAW_WAIT_MS));
+    raw_close(&client);
     ask("POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n0123456789", 200,
         NULL);
     ask("GET /hello HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n0", 413, NULL);

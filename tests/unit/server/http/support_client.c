@@ -209,3 +209,10 @@ bool raw_is_closed(struct raw_client *client, int wait_ms)
     ERR_clear_error();
     return got <= 0;
 }
+
+bool raw_is_ended(struct raw_client *client, int wait_ms)
+{
+    char byte;
+    return client->size == 0 && wait_for(client->fd, POLLIN, wait_ms) &&
+           read(client->fd, &byte, 1) == 0;
+}

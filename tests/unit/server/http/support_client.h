@@ -60,6 +60,9 @@ const char *raw_field(const struct raw_reply *reply, const char *name, char out[
 /* Whether the peer ends the stream, without a further byte, within wait_ms. */
 bool raw_is_closed(struct raw_client *client, int wait_ms);
 
+/* The same, and by a proper end, not by a reset (plain connections). */
+bool raw_is_ended(struct raw_client *client, int wait_ms);
+
 void raw_close(struct raw_client *client);
 
 #endif

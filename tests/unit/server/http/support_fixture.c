@@ -22,6 +22,7 @@ struct order {
     struct http_handle handle;
     struct http_reply *reply;
     unsigned delay_ms;
+    bool is_twice; /* complete it a second time, which is a bug of a handler */
 };
 
 static void must(bool holds, const char *what)
@@ -114,6 +115,7 @@ static enum moult_status handle_later(struct http_request *request, const struct
     struct order order = {
         .reply = reply,
         .delay_ms = (unsigned)strtoul(http_request_param(request, "ms"), NULL, 10)};
+    order.is_twice = strncmp(request->path, "/twice/", 7) == 0;
     order.handle = http_reply_later(request, reply);
     must(queue_push(&env->fixture->jobs, &order) == MOULT_OK, "worker's queue is full");
     return MOULT_OK;
@@ -180,6 +182,7 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/body", 0, HTTP_ON_IO, FIXTURE_BODY_MAX, handle_body},
     {HTTP_POST, "/small", 0, HTTP_ON_IO, 10, handle_body},
     {HTTP_GET, "/later/{ms}", 0, HTTP_ON_IO, 0, handle_later},
+    {HTTP_GET, "/twice/{ms}", 0, HTTP_ON_IO, 0, handle_later},
     {HTTP_GET, "/reader", 0, HTTP_ON_READER, 0, handle_reader},
     {HTTP_POST, "/writer", 0, HTTP_ON_WRITER, 1000, handle_writer},
     {HTTP_GET, "/lost", 0, HTTP_ON_READER, 0, handle_reader},
@@ -206,6 +209,9 @@ static void do_order(struct fixture *fixture, const struct order *order)
         poll(NULL, 0, 5);
     }
     http_reply_bytes(order->reply, 200, "text/plain", "later\n", 6);
+    http_complete(fixture->server, order->handle);
+    if (!order->is_twice) { return; }
+    poll(NULL, 0, 100); /* meanwhile another request waits in the same slot */
     http_complete(fixture->server, order->handle);
 }
 
@@ -301,13 +307,22 @@ void fixture_release(struct fixture *fixture)
     atomic_store(&fixture->may_finish, true);
 }
 
-void fixture_stop(struct fixture *fixture)
+static void stop_worker(struct fixture *fixture)
 {
-    fixture_release(fixture);
-    http_server_drain(fixture->server, 0); /* so that no new order comes */
     queue_close(&fixture->jobs);
     pthread_join(fixture->worker, NULL);
+}
+
+void fixture_stop(struct fixture *fixture)
+{
+    uint64_t began_ms = clock_monotonic_ms(clock_system());
+    fixture_release(fixture);
+    http_server_drain(fixture->server, 0); /* so that no new order comes */
+    if (!fixture->options.stop_first) { stop_worker(fixture); }
     http_server_stop(fixture->server);
+    if (fixture->options.stop_first) { stop_worker(fixture); }
+    uint64_t took_ms = clock_monotonic_ms(clock_system()) - began_ms;
+    must(took_ms < 8000, "a reply was awaited in vain");
     queue_release(&fixture->jobs);
     metrics_destroy(fixture->metrics);
     tls_context_destroy(fixture->tls);

@@ -28,6 +28,7 @@
  *   POST /body                "SIZE SUM WHERE\n": FNV-1a of the body; "memory" or "file"
  *   POST /small               the same, at most 10 bytes
  *   GET  /later/{ms}          "later\n", from another thread after that time
+ *   GET  /twice/{ms}          the same, then completes it again after 100 ms
  *   GET  /reader, POST /writer    "reader\n", "writer\n", by the executor; the writer can
  *   be full GET  /lost                a job whose commit fails
  *   GET  /spki                fingerprint in hex, or "none\n"
@@ -41,6 +42,7 @@ struct fixture_options {
     struct http_server_options server; /* listeners, env and executors are the fixture's */
     bool with_tls;
     bool writer_is_full;
+    bool stop_first; /* fixture_stop() stops the server while the worker still works */
     bool keep_later; /* /later answers at fixture_release() or fixture_stop() only */
 };
 
