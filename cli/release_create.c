@@ -1,0 +1,359 @@
+/* release_create.c - moult release create IMAGE: the author's signed statement about an
+ * image.
+ *
+ * What it says comes from the image itself: size and digest of the image proper, chip,
+ * revisions and secure_version from its headers, fleet, class, sequence, rollback floor and
+ * version from its moult record. So statement and image cannot disagree; options only say
+ * what must be so.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include "cli/finding.h"
+#include "cli/image_report.h"
+#include "cli/release_report.h"
+#include "keys/key_file.h"
+#include "keys/openssl_crypto.h"
+
+#define IMAGE_FILE_MAX (2u * MOULT_ESP_IMAGE_SIZE_MAX) /* as image inspect */
+
+enum {
+    OPT_OUT,
+    OPT_DIR,
+    OPT_KEYSET,
+    OPT_KEY,
+    OPT_SEQUENCE,
+    OPT_ROLLBACK_TO,
+    OPT_NO_WAY_BACK,
+    OPT_USE_BEFORE,
+    OPT_ONLY_FROM,
+    OPT_CREATED,
+    OPT_SBOM,
+    OPT_PROVENANCE,
+    OPT_NOTES,
+    OPT_SECURITY,
+    OPT_MANDATORY,
+    OPT_FORCE,
+};
+
+static const struct cli_option options[] = {
+    [OPT_OUT] = {"out", 'o', "FILE", "where the release goes (IMAGE.release)", CLI_FILE},
+    [OPT_DIR] = {"dir", 'd', "DIR", "keyset and release keys of moult dev init", CLI_FILE},
+    [OPT_KEYSET] = {"keyset", 'k', "FILE", "keyset that the release is checked against",
+                    CLI_FILE},
+    [OPT_KEY] = {"key", 0, "FILE", "private release key; repeat up to the threshold",
+                 CLI_LIST},
+    [OPT_SEQUENCE] = {"sequence", 0, "N", "the image's sequence must be this", CLI_NUMBER},
+    [OPT_ROLLBACK_TO] = {"rollback-to", 0, "N", "the image's rollback floor must be this",
+                         CLI_NUMBER},
+    [OPT_NO_WAY_BACK] = {"no-way-back", 0, NULL,
+                         "the image must rule out every older release", CLI_FLAG},
+    [OPT_USE_BEFORE] = {"use-before", 0, "SECONDS", "unix time from which it is refused",
+                        CLI_NUMBER},
+    [OPT_ONLY_FROM] = {"only-from", 0, "N", "lowest sequence a device may come from",
+                       CLI_NUMBER},
+    [OPT_CREATED] = {"created", 0, "SECONDS", "unix time (the image's build time)",
+                     CLI_NUMBER},
+    [OPT_SBOM] = {"sbom", 0, "FILE", "its SHA-256 goes into the release", CLI_FILE},
+    [OPT_PROVENANCE] = {"provenance", 0, "FILE", "its SHA-256 goes into the release",
+                        CLI_FILE},
+    [OPT_NOTES] = {"notes", 0, "FILE", "its SHA-256 goes into the release", CLI_FILE},
+    [OPT_SECURITY] = {"security", 0, NULL, "it fixes a weakness", CLI_FLAG},
+    [OPT_MANDATORY] = {"mandatory", 0, NULL, "users may not decline it", CLI_FLAG},
+    [OPT_FORCE] = {"force", 'f', NULL, "overwrite FILE", CLI_FLAG},
+};
+
+struct creation {
+    struct cli *cli;
+    struct moult_crypto crypto;
+    const char *image_path;
+    struct image_report image;
+    struct moult_keyset keyset;
+    struct statement_file keyset_file;
+    struct moult_release release;
+    uint8_t documents[3][MOULT_SHA256_SIZE];
+    struct keys_signer signers[MOULT_COSE_SIGNATURES_MAX];
+    unsigned signer_count;
+};
+
+/* --- image --- */
+
+static int disagree(struct creation *creation, const char *want, const char *have)
+{
+    return cli_fail_at(creation->cli, creation->image_path, MOULT_D_ESP_INFO_MISMATCH, want,
+                       have);
+}
+
+static int read_image(struct creation *creation)
+{
+    struct cli *cli = creation->cli;
+    uint8_t *data = NULL;
+    struct moult_bytes bytes = {0};
+    struct moult_finding finding = {0};
+    int code = cli_read_file(cli, creation->image_path, IMAGE_FILE_MAX, &data, &bytes.size);
+    if (code != CLI_OK) { return code; }
+    bytes.data = data;
+    struct moult_reader reader = moult_reader_of_bytes(&bytes);
+    struct image_report *image = &creation->image;
+    enum moult_status st = image_report_read(&reader, false, image, &finding);
+    if (st != MOULT_OK) {
+        return cli_fail_finding(cli, creation->image_path, st, &finding);
+    }
+    if (!image->has_info) {
+        cli_next(cli, "moult image make ELF, or moult_image_info in the ESP-IDF build");
+        return cli_fail_at(cli, creation->image_path, MOULT_D_ESP_INFO_MISSING,
+                           "a moult record", "none");
+    }
+    if (image->proper_size < bytes.size) {
+        return cli_fail_at(cli, creation->image_path, MOULT_D_ESP_TRAILING,
+                           cli_text(cli, "%u", image->proper_size),
+                           cli_text(cli, "%zu", bytes.size));
+    }
+    return CLI_OK;
+}
+
+static int check_sequences(struct creation *creation)
+{
+    struct cli *cli = creation->cli;
+    const struct moult_image_info *info = &creation->image.info;
+    uint64_t sequence = cli_number(cli, OPT_SEQUENCE, info->sequence);
+    uint64_t floor = cli_number(cli, OPT_ROLLBACK_TO, info->rollback_floor);
+    if (sequence != info->sequence) {
+        return disagree(creation, cli_text(cli, "sequence %" PRIu64, sequence),
+                        cli_text(cli, "sequence %" PRIu64, info->sequence));
+    }
+    if (cli_has(cli, OPT_NO_WAY_BACK)) { floor = info->sequence; }
+    if (floor == info->rollback_floor) { return CLI_OK; }
+    cli_next(cli, cli_text(cli, "moult image make ... --rollback-floor %" PRIu64, floor));
+    return disagree(creation, cli_text(cli, "rollback to %" PRIu64, floor),
+                    cli_text(cli, "rollback to %" PRIu64, info->rollback_floor));
+}
+
+/* The keyset, and, with a folder of `dev init`, the class that image and folder must agree
+ * on. */
+static int check_fleet(struct creation *creation)
+{
+    struct cli *cli = creation->cli;
+    const char *path = cli_value(cli, OPT_KEYSET);
+    if (!path && cli_has(cli, OPT_DIR)) {
+        path = cli_text(cli, "%s/keyset.cbor", cli_value(cli, OPT_DIR));
+    }
+    if (!path) {
+        return cli_fail(cli, MOULT_D_CLI_USAGE, "--keyset FILE or --dir DIR", "neither");
+    }
+    int code = statement_keyset(cli, path, &creation->keyset, &creation->keyset_file);
+    if (code != CLI_OK) { return code; }
+    const uint8_t *fleet = creation->image.info.fleet_id;
+    if (memcmp(creation->keyset.fleet_id, fleet, 16) == 0) { return CLI_OK; }
+    return disagree(creation,
+                    cli_text(cli, "fleet %s", cli_hex(cli, creation->keyset.fleet_id, 16)),
+                    cli_text(cli, "fleet %s", cli_hex(cli, fleet, 16)));
+}
+
+/* --- statement --- */
+
+static int take_document(struct creation *creation, unsigned option, unsigned key,
+                         const uint8_t **out)
+{
+    struct cli *cli = creation->cli;
+    const char *path = cli_value(cli, option);
+    uint8_t *data = NULL, *digest = creation->documents[option - OPT_SBOM];
+    size_t size = 0;
+    if (!path) { return CLI_OK; }
+    int code = cli_read_file(cli, path, IMAGE_FILE_MAX, &data, &size);
+    if (code != CLI_OK) { return code; }
+    if (moult_sha256_once(&creation->crypto, data, size, digest) != MOULT_OK) {
+        return cli_fail(cli, MOULT_D_CLI_FILE_READ, path, "SHA-256 failed");
+    }
+    creation->release.present |= 1u << key;
+    *out = digest;
+    return CLI_OK;
+}
+
+static void take_number(struct creation *creation, unsigned option, unsigned key,
+                        uint64_t *member)
+{
+    if (!cli_has(creation->cli, option)) { return; }
+    *member = cli_number(creation->cli, option, 0);
+    creation->release.present |= 1u << key;
+}
+
+static void fill_component(const struct image_report *image, struct moult_component *out)
+{
+    bool has_max = image->image.max_revision != 0;
+    *out = (struct moult_component){
+        .id = MOULT_COMPONENT_APP,
+        .size = image->proper_size,
+        .digest = image->proper_digest,
+        .format = MOULT_FORMAT_ESP_APP,
+        .chip_id = image->image.chip_id,
+        .revision_min = image->image.min_revision,
+        .revision_max = has_max ? image->image.max_revision : UINT16_MAX,
+        .secure_version =
+            image->has_descriptor ? (uint8_t)image->descriptor.secure_version : 0,
+    };
+}
+
+static int fill_release(struct creation *creation)
+{
+    struct cli *cli = creation->cli;
+    const struct moult_image_info *info = &creation->image.info;
+    struct moult_release *release = &creation->release;
+    *release = (struct moult_release){
+        .present = 1u << MOULT_RELEASE_CREATED,
+        .fleet_id = info->fleet_id,
+        .class_id = info->class_id,
+        .sequence = info->sequence,
+        .version = {(const uint8_t *)info->version, strlen(info->version)},
+        .component_count = 1,
+        .created = cli_number(cli, OPT_CREATED, info->build_time_s),
+        .rollback_floor = info->rollback_floor,
+    };
+    fill_component(&creation->image, &release->components[0]);
+    if (info->rollback_floor != info->sequence) {
+        release->present |= 1u << MOULT_RELEASE_ROLLBACK_FLOOR;
+    }
+    take_number(creation, OPT_USE_BEFORE, MOULT_RELEASE_USE_BEFORE, &release->use_before);
+    take_number(creation, OPT_ONLY_FROM, MOULT_RELEASE_SOURCE_SEQUENCE,
+                &release->source_sequence);
+    if (cli_has(cli, OPT_SECURITY)) { release->flags |= MOULT_RELEASE_FLAG_SECURITY; }
+    if (cli_has(cli, OPT_MANDATORY)) { release->flags |= MOULT_RELEASE_FLAG_MANDATORY; }
+    if (release->flags != 0) { release->present |= 1u << MOULT_RELEASE_FLAGS; }
+    int code = take_document(creation, OPT_SBOM, MOULT_RELEASE_SBOM, &release->sbom);
+    if (code == CLI_OK) {
+        code = take_document(creation, OPT_PROVENANCE, MOULT_RELEASE_PROVENANCE,
+                             &release->provenance);
+    }
+    if (code == CLI_OK) {
+        code = take_document(creation, OPT_NOTES, MOULT_RELEASE_NOTES, &release->notes);
+    }
+    return code;
+}
+
+/* --- keys --- */
+
+static int open_key(struct creation *creation, const char *path)
+{
+    struct cli *cli = creation->cli;
+    struct keys_error error = {0};
+    if (creation->signer_count == MOULT_COSE_SIGNATURES_MAX) {
+        return cli_fail(cli, MOULT_D_CLI_USAGE, "at most 6 keys", path);
+    }
+    struct keys_signer *signer = &creation->signers[creation->signer_count];
+    enum moult_status st = keys_file_open(path, signer, &error);
+    if (st != MOULT_OK) { return statement_fail_key(cli, path, st, &error); }
+    creation->signer_count++;
+    const char *role = statement_role_of(&creation->keyset, signer->kid);
+    if (role && strcmp(role, "release") == 0) { return CLI_OK; }
+    return cli_fail_at(
+        cli, path, MOULT_D_RELEASE_SIG,
+        cli_text(cli, "%u", creation->keyset.roles.of[MOULT_ROLE_RELEASE].threshold),
+        role ? cli_text(cli, "a key of role %s", role)
+             : cli_text(cli, "key %s, which keyset %u does not know",
+                        cli_hex(cli, signer->kid, MOULT_KID_SIZE),
+                        creation->keyset.version));
+}
+
+/* --key as given; else release-1.pem and so on of the folder, up to the threshold. */
+static int open_keys(struct creation *creation)
+{
+    struct cli *cli = creation->cli;
+    unsigned given = cli_count(cli, OPT_KEY);
+    unsigned threshold = creation->keyset.roles.of[MOULT_ROLE_RELEASE].threshold;
+    if (given == 0 && !cli_has(cli, OPT_DIR)) {
+        return cli_fail(cli, MOULT_D_CLI_USAGE, "--key FILE or --dir DIR", "neither");
+    }
+    int code = CLI_OK;
+    for (unsigned i = 0; code == CLI_OK && i < (given ? given : threshold); i++) {
+        const char *path =
+            given ? cli_item(cli, OPT_KEY, i)
+                  : cli_text(cli, "%s/release-%u.pem", cli_value(cli, OPT_DIR), i + 1);
+        code = open_key(creation, path);
+    }
+    return code;
+}
+
+/* --- signing --- */
+
+/* With too few signatures for the threshold the file is still of use: the others add
+ * theirs. */
+static int tell(struct creation *creation, const char *out, struct moult_bytes envelope)
+{
+    struct cli *cli = creation->cli;
+    struct moult_finding finding;
+    struct release_report *report = cli_alloc(cli, sizeof *report);
+    const struct moult_keyset *keyset = &creation->keyset;
+    enum moult_status st = release_report_read(envelope, keyset, report, &finding);
+    if (st == MOULT_E_SIGNATURE) {
+        cli_warn(cli, "%s carries %u of %u signatures: no device accepts it yet\n", out,
+                 finding.found, finding.expected);
+        st = release_report_read(envelope, NULL, report, &finding);
+    }
+    if (st != MOULT_OK) { return statement_fail(cli, out, st, &finding); }
+    if (cli->global.json) { return cli_json(cli, release_report_json(cli, report)); }
+    release_report_print(cli, report);
+    cli_say(cli, "Next: moult release upload %s %s\n", out, creation->image_path);
+    return CLI_OK;
+}
+
+static int sign_and_write(struct creation *creation)
+{
+    struct cli *cli = creation->cli;
+    const struct keys_signer *signers[MOULT_COSE_SIGNATURES_MAX];
+    static const char suffix[] = ".release";
+    uint8_t payload[MOULT_STATEMENT_SIZE_MAX];
+    uint8_t *envelope = cli_alloc(cli, MOULT_STATEMENT_SIZE_MAX);
+    struct moult_cbor_writer inner, outer;
+    const char *out = cli_value(cli, OPT_OUT);
+    if (!out) { out = cli_text(cli, "%s%s", creation->image_path, suffix); }
+    for (unsigned i = 0; i < creation->signer_count; i++) {
+        signers[i] = &creation->signers[i];
+    }
+    moult_cbor_writer_init(&inner, payload, sizeof payload);
+    moult_cbor_writer_init(&outer, envelope, MOULT_STATEMENT_SIZE_MAX);
+    moult_release_write(&inner, &creation->release);
+    enum moult_status st = inner.status;
+    if (st == MOULT_OK) {
+        st = keys_sign_statement(&creation->crypto, MOULT_STATEMENT_RELEASE,
+                                 moult_cbor_written(&inner), signers,
+                                 creation->signer_count, &outer);
+    }
+    if (st == MOULT_E_EXISTS) {
+        return cli_fail(cli, MOULT_D_CLI_USAGE, "different keys", "one key twice");
+    }
+    if (st != MOULT_OK) {
+        return cli_fail(cli, MOULT_D_SIGN_BACKEND, creation->signers[0].name,
+                        moult_status_name(st));
+    }
+    int code =
+        cli_write_file(cli, out, 0644, cli_has(cli, OPT_FORCE), envelope, outer.size);
+    return code == CLI_OK ? tell(creation, out, moult_cbor_written(&outer)) : code;
+}
+
+static int run(struct cli *cli)
+{
+    struct creation *creation = cli_alloc(cli, sizeof *creation);
+    creation->cli = cli;
+    creation->crypto = keys_openssl_crypto();
+    creation->image_path = cli_argument(cli, 0);
+    int code = read_image(creation);
+    if (code == CLI_OK) { code = check_sequences(creation); }
+    if (code == CLI_OK) { code = check_fleet(creation); }
+    if (code == CLI_OK) { code = fill_release(creation); }
+    if (code == CLI_OK) { code = open_keys(creation); }
+    if (code == CLI_OK) { code = sign_and_write(creation); }
+    for (unsigned i = 0; i < creation->signer_count; i++) {
+        keys_signer_close(&creation->signers[i]);
+    }
+    return code;
+}
+
+const struct cli_command cli_release_create = {
+    .noun = "release",
+    .verb = "create",
+    .arguments = "IMAGE",
+    .least = 1,
+    .most = 1,
+    CLI_OPTIONS(options),
+    .run = run,
+};
