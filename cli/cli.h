@@ -180,7 +180,7 @@ struct cli_table;
 
 /* Headings, ended by NULL. */
 struct cli_table *cli_table_start(struct cli *cli, ...);
-/* As many texts as headings (NULL prints "-"); copied. */
+/* As many texts as headings (NULL and "" print "-"); copied. */
 void cli_table_row(struct cli_table *table, ...);
 void cli_table_end(struct cli_table *table);
 

@@ -34,7 +34,7 @@ static size_t characters(const char *text)
 static void set_cell(struct cli_table *table, struct row *row, unsigned column,
                      const char *text)
 {
-    row->cell[column] = cli_text(table->cli, "%s", text ? text : "-");
+    row->cell[column] = cli_text(table->cli, "%s", text && text[0] != '\0' ? text : "-");
     size_t width = characters(row->cell[column]);
     if (width > table->width[column]) { table->width[column] = width; }
 }

@@ -170,22 +170,88 @@ stack_start_server() {
     stack_wait_for 20 server stack_answers
 }
 
-# stack_release VERSION SEQUENCE [OPTIONS...]: image, signed release, upload.
+# A text member of a flat JSON file.
+stack_member() { sed -n "s/.*\"$2\": *\"\([^\"]*\)\".*/\1/p" "$1"; }
+
+# stack_make_release VERSION SEQUENCE: image and signed release, which allows the way back to 1.0.0.
 stack_make_release() {
-    stack_version=$1 stack_sequence=$2
-    shift 2
-    "$stack_programs/moult" --quiet image make "$stack_elf_folder/energy-meter-$stack_version.elf" \
-        --output "$stack_folder/meter-$stack_version.bin" > /dev/null &&
-        "$stack_programs/moult" --quiet release create "$stack_folder/meter-$stack_version.bin" --dir "$stack_folder" \
-            --out "$stack_folder/meter-$stack_version.release" --sequence "$stack_sequence" "$@" > /dev/null
+    "$stack_programs/moult" --quiet image make "$stack_programs/meter/energy-meter-$1.elf" --out "$stack_folder/meter-$1.bin" \
+        --project energy-meter --version "$1" --sequence "$2" --rollback-floor 100 \
+        --fleet-id "$(stack_member "$stack_folder/fleet.json" fleet_id)" \
+        --class-id "$(stack_member "$stack_folder/fleet.json" class_id)" \
+        --keyset "$stack_folder/keyset.cbor" > /dev/null &&
+        "$stack_programs/moult" --quiet release create "$stack_folder/meter-$1.bin" --dir "$stack_folder" \
+            --out "$stack_folder/meter-$1.release" --sequence "$2" --rollback-to 100 > /dev/null
 }
 
 stack_upload() {
     "$stack_programs/moult" --quiet release upload "$stack_folder/meter-$1.release" "$stack_folder/meter-$1.bin"
 }
 
+stack_device_name() { printf 'dev-%04d\n' "$1"; }
 stack_flash() { printf '%s/devices/%s.flash\n' "$stack_folder" "$1"; }
+
+# Of the update engine, so that an update takes seconds and can still be watched.
+stack_device_options="--set interval_s=2 --set interval_min_s=1 --set cold_boot_wait_max_s=2
+    --set trial_interval_s=1 --set backoff_first_ms=500 --set backoff_max_ms=4000 --set progress_s=1
+    --set http_timeout_ms=5000"
+
+# stack_provision FIRST LAST: flash files with 1.0.0, keys and certificates; devices/NAME.json says who it is.
+stack_provision() {
+    stack_number=$1
+    while [ "$stack_number" -le "$2" ]; do
+        stack_name=$(stack_device_name "$stack_number")
+        "$stack_programs/moult-device" provision --json --flash "$(stack_flash "$stack_name")" \
+            --image "$stack_folder/meter-1.0.0.bin" --name "$stack_name" --ca "$stack_folder/ca.pem" \
+            --ca-key "$stack_folder/ca.key" --server "https://127.0.0.1:$stack_device_port" \
+            --broker "127.0.0.1:$stack_broker_port" $stack_device_options \
+            > "$stack_folder/devices/$stack_name.json" || return 1
+        stack_number=$((stack_number + 1))
+    done
+}
+
+stack_names_of_devices() {
+    for stack_file in "$stack_folder"/devices/*.json; do
+        stack_file=${stack_file##*/}
+        printf '%s\n' "${stack_file%.json}"
+    done
+}
+
+# stack_register [COUNT]: announce the first COUNT devices (all) to the server.
+stack_register() {
+    {
+        echo id,spki_sha256,name
+        stack_names_of_devices | head -n "${1:-100000}" | while read -r stack_name; do
+            stack_json=$stack_folder/devices/$stack_name.json
+            echo "$(stack_member "$stack_json" id),$(stack_member "$stack_json" spki_sha256),$stack_name"
+        done
+    } > "$stack_folder/devices.csv"
+    "$stack_programs/moult" --quiet device import "$stack_folder/devices.csv"
+}
 
 stack_start_device() {
     stack_spawn "$1" "$stack_programs/moult-device" run --flash "$(stack_flash "$1")"
+}
+
+# --- what the fleet looks like, from the server (jq) ------------------------------------------------
+
+stack_devices_json() { "$stack_programs/moult" --quiet --json device list; }
+
+# stack_all_called COUNT: COUNT accepted devices have checked in.
+stack_all_called() {
+    stack_devices_json | jq -e "[.items[] | select(.state == \"accepted\" and .running.digest)] | length >= $1"
+}
+
+# stack_all_on COUNT VERSION: COUNT devices run VERSION, confirmed.
+stack_all_on() {
+    stack_devices_json | jq -e "[.items[]
+        | select(.running.version == \"$2\" and .running.slot_state == \"confirmed\")] | length >= $1"
+}
+
+stack_is_pending() { stack_devices_json | jq -e '[.items[] | select(.state == "pending")] | length > 0'; }
+
+# The id of a device that returned to its old image in rollout $1.
+stack_first_failed() {
+    "$stack_programs/moult" --quiet --json rollout show "$1" --devices |
+        jq -r '[.devices[] | select(.state == "rolled_back")][0].device // empty'
 }
