@@ -203,3 +203,18 @@ enum moult_status moult_reject(struct moult_session *s)
     s->trial.is_rejected = true;
     return MOULT_OK;
 }
+
+void moult_progress(const struct moult_session *s, struct moult_progress *out)
+{
+    bool has_plan = s->plan.stage != MOULT_STAGE_NONE;
+    *out = (struct moult_progress){
+        .state = s->state,
+        .detail = s->trouble.detail,
+        .offset = has_plan ? s->transfer.mark.offset : 0,
+        .size = has_plan ? s->plan.size : 0,
+        .sequence = s->running.info.sequence,
+        .offered = has_plan ? s->plan.sequence : 0,
+        .reports = moult_outbox_count(s),
+        .on_trial = s->trial.is_on,
+    };
+}

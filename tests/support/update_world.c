@@ -165,7 +165,7 @@ static bool is_in(const struct world *w, const char *state)
 {
     struct moult_progress p;
     moult_progress(&w->session, &p);
-    return strcmp(p.state, state) == 0;
+    return strcmp(moult_state_name(p.state), state) == 0;
 }
 
 /* A reset takes RAM with it; the host's crypto library keeps its heap, so give that back.
@@ -326,7 +326,7 @@ static bool is_quiet(const struct world *w)
     struct moult_progress p;
     moult_progress(&w->session, &p);
     bool has_work = p.size != 0 && w->action == MOULT_ACTION_INSTALL;
-    return strcmp(p.state, "IDLE") == 0 && !p.on_trial && !has_work && p.reports == 0 &&
+    return strcmp(moult_state_name(p.state), "IDLE") == 0 && !p.on_trial && !has_work && p.reports == 0 &&
            !w->device.port.reboot_wanted;
 }
 

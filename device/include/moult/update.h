@@ -172,7 +172,7 @@ MOULT_MUST_CHECK enum moult_status moult_reject(struct moult_session *session);
 
 /* For displays and logs. */
 struct moult_progress {
-    const char *state; /* name of the session's state, static */
+    uint8_t state;     /* a number of its own; moult_state_name() of log.h has the word */
     uint16_t detail;   /* newest E_ code, 0 none */
     uint32_t offset;   /* bytes of the image written and hashed */
     uint32_t size;     /* bytes of the image; 0: no plan */
