@@ -223,7 +223,8 @@ static enum moult_status follow_up(struct assigned *a, const struct assignment_e
                               a->now_ms);
     }
     if (st == MOULT_OK && effect->is_loop) { st = quarantine_loop(a); }
-    if (effect->is_ended) {
+    bool is_withdrawn = effect->is_moved && event->kind == ASSIGNMENT_EV_WITHDRAW;
+    if (effect->is_ended || is_withdrawn) {
         effects_num(&a->control->effects, EFFECT_CLEAR, a->device->num);
     }
     /* A new attempt gets a new deployment id: reports of the old one are gone. */

@@ -23,6 +23,7 @@ uint8_t control_class_index(const struct control_config *config, const uint8_t i
 static void job_begins(void *context)
 {
     struct control *control = context;
+    control->is_live = true;
     effects_job_begins(&control->effects);
     rollout_cache_job_begins(&control->rollouts);
 }

@@ -32,7 +32,7 @@ static unsigned five_bits(const uint8_t id[ID_SIZE], int digit)
     unsigned value = 0;
     for (int i = 0; i < 5; i++) {
         int bit = digit * 5 + i - 2;
-        unsigned one = bit < 0 ? 0u : (id[bit / 8] >> (7 - bit % 8)) & 1u;
+        unsigned one = bit < 0 ? 0u : (unsigned)id[bit / 8] >> (7 - bit % 8) & 1u;
         value = value << 1 | one;
     }
     return value;

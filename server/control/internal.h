@@ -34,8 +34,8 @@ struct control {
     struct wake_ring wakes;            /* any thread; its own lock */
     struct effects effects;            /* writer: what to do in memory after COMMIT */
 
+    bool is_live; /* writer: jobs have begun, so effects are applied after COMMIT */
     _Atomic uint64_t counter_floor;       /* order counters continue above it */
-    _Atomic uint32_t pending_count;       /* pending devices */
     _Atomic uint32_t pending_tokens;      /* new pending devices allowed this minute */
     _Atomic bool is_flushing, is_ticking; /* such a job is queued */
 

@@ -15,11 +15,14 @@ int control_wakes_fd(const struct control *control)
     return control->wakes.event_fd;
 }
 
-static bool waits_for_offer(const struct device_durable *device)
+static bool waits_for_offer(struct control *control, const struct device_durable *device)
 {
-    return device->state == DEVICE_ACCEPTED &&
-           (device->assigned_state == ASSIGNMENT_PLANNED ||
-            device->assigned_state == ASSIGNMENT_OFFERED);
+    bool is_waiting =
+        device->state == DEVICE_ACCEPTED && (device->assigned_state == ASSIGNMENT_PLANNED ||
+                                             device->assigned_state == ASSIGNMENT_OFFERED);
+    return is_waiting &&
+           rollout_cache_may_offer(&control->rollouts, device->assigned_rollout,
+                                   device->assigned_phase);
 }
 
 void control_wakes_again(struct control *control)
@@ -29,7 +32,7 @@ void control_wakes_again(struct control *control)
     for (uint32_t i = 0; i < count; i++) {
         struct device_durable device;
         device_table_get(control->devices, i, &device, NULL);
-        if (!waits_for_offer(&device)) { continue; }
+        if (!waits_for_offer(control, &device)) { continue; }
         struct control_wake wake = {
             .seq = device_table_next_wake(control->devices, i, now_ms),
             .spread_s = (uint32_t)(control->config.wake_spread_ms / 1000u)};
