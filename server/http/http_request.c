@@ -20,7 +20,7 @@ const char *http_request_param(const struct http_request *request, const char *n
     for (size_t i = 0; i < request->param_count; i++) {
         if (strcmp(request->params[i].name, name) == 0) { return request->params[i].value; }
     }
-    assert(!"the route's pattern has this param");
+    assert(false); /* the route's pattern does not have this param: a bug of the handler */
     return "";
 }
 
