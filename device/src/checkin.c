@@ -266,7 +266,10 @@ enum moult_state moult_state_REPORT(struct moult_session *s)
     if (got == MOULT_FETCH_BUSY) { return MOULT_STATE_REPORT; }
     s->http.retry_after_s =
         0; /* reports wait for the next check-in; the transfer goes on */
-    if (got != MOULT_FETCH_DONE) { return next; }
+    if (got != MOULT_FETCH_DONE) {
+        moult_note(s, MOULT_LOG_WARN, MOULT_D_REPORT, moult_outbox_count(s), 0);
+        return next;
+    }
     moult_outbox_delivered(s);
     struct moult_gone gone;
     struct moult_bytes message = {s->work, s->work_size};

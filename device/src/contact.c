@@ -100,10 +100,15 @@ uint32_t moult_backoff_ms(struct moult_session *s, uint32_t failures)
 
 void moult_contact_failed(struct moult_session *s)
 {
+    enum {
+        TRIAL_DOUBLINGS = 4
+    }; /* the trial's clock runs: 16 times the first delay at most */
     if (s->contact.failures == 0) { s->contact.failure = s->trouble; }
     s->contact.failures++;
     s->contact.has_nonce = false;
-    s->contact.not_before_ms = s->now_ms + moult_backoff_ms(s, s->contact.failures);
+    uint32_t failures = s->contact.failures;
+    if (s->trial.is_on && failures > TRIAL_DOUBLINGS) { failures = TRIAL_DOUBLINGS; }
+    s->contact.not_before_ms = s->now_ms + moult_backoff_ms(s, failures);
     set_due(s, s->contact.not_before_ms);
 }
 

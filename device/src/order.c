@@ -55,6 +55,15 @@ static void accept(struct moult_session *s, const struct moult_assignment *order
     moult_flow_refuse(s); /* only the telling of it: the order stands */
 }
 
+/* On trial without a journal that says so (the store was lost): the other slot is the only
+ * way back and is not to be written. Any reset brings the old image back. */
+static bool is_unconfirmed(struct moult_session *s)
+{
+    struct moult_boot_info boot;
+    return s->port->boot_info(s->port->context, &boot) == 0 &&
+           boot.state == MOULT_SLOT_PENDING && boot.selected == boot.running;
+}
+
 static enum moult_state begin_install(struct moult_session *s,
                                       const struct moult_assignment *order)
 {
@@ -66,10 +75,17 @@ static enum moult_state begin_install(struct moult_session *s,
     memcpy(s->offer.deployment, deployment, 16);
     memcpy(s->offer.release, order->release_digest, 32);
     s->source_index = 0;
+    /* The server may not have heard yet that this one has failed. */
+    bool is_over = deployment != none && memcmp(s->contact.ended, deployment, 16) == 0;
+    if (is_over) { return MOULT_STATE_IDLE; }
 
     if (moult_policy_admits(s, s->offer.release, deployment) == MOULT_GATE_ENDED) {
         return s->trouble.detail == MOULT_D_DEADLINE ? moult_flow_drop(s)
                                                      : moult_flow_fail(s);
+    }
+    if (is_unconfirmed(s)) {
+        moult_trouble_as(s, MOULT_D_NONE, MOULT_R_PRE_PENDING_VERIFY, 0);
+        return moult_flow_tell(s, MOULT_REPORT_DEFERRED);
     }
     bool is_proven = s->plan.stage == MOULT_STAGE_VERIFIED &&
                      memcmp(s->plan.release, s->offer.release, 32) == 0;

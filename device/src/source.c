@@ -73,6 +73,7 @@ static void renew(struct moult_session *s)
     bool is_new_order = memcmp(plan->deployment, s->offer.deployment, 16) != 0;
     if (is_new_order) { plan->attempts = 0; }
     memcpy(plan->deployment, s->offer.deployment, 16);
+    plan->from = s->offer.from;
     plan->confirm_timeout_s = s->offer.confirm_timeout_s;
     plan->deadline_s = s->offer.deadline_s;
 }

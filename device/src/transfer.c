@@ -37,11 +37,17 @@ static enum moult_state failed(struct moult_session *s)
 {
     close_request(s);
     if (!moult_is_transient(s)) { return next_source(s); }
-    if (++s->transfer.failures >= s->config.transfer_tries_max) {
-        s->transfer.failures = 0;
-        return moult_flow_give_up(s);
+    if (++s->transfer.failures < s->config.transfer_tries_max) {
+        s->transfer.next_ms = s->now_ms + moult_backoff_ms(s, s->transfer.failures);
+        return MOULT_STATE_BACKOFF;
     }
-    s->transfer.next_ms = s->now_ms + moult_backoff_ms(s, s->transfer.failures);
+    s->transfer.failures = 0;
+    bool may_again =
+        s->plan.attempts + 1 < s->policy.attempts; /* 0 where the policy names none */
+    if (!may_again) { return moult_flow_give_up(s); }
+    s->plan.attempts++;
+    moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_TRANSFER));
+    s->transfer.next_ms = s->now_ms + s->config.backoff_max_ms;
     return MOULT_STATE_BACKOFF;
 }
 

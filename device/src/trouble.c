@@ -77,6 +77,7 @@ enum moult_state moult_flow_refuse(struct moult_session *s)
 
 enum moult_state moult_flow_fail(struct moult_session *s)
 {
+    memcpy(s->contact.ended, s->contact.deployment, sizeof s->contact.ended);
     return tell(s, MOULT_REPORT_FAILED, s->contact.deployment);
 }
 

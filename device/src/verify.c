@@ -18,35 +18,45 @@ static enum moult_state refused(struct moult_session *s, enum moult_detail detai
 
 /* --- VERIFY --- */
 
-/* Erased behind the image: to the end of its last sector, and the two sectors after it. */
-static bool is_tail_clean(struct moult_session *s)
+enum { PHASE_BEGIN, PHASE_HASH, PHASE_TAIL };
+enum { SECTORS_BEHIND = 2 }; /* erased by CLEAN */
+
+static uint32_t round_up(uint32_t size, uint32_t unit)
 {
-    enum { SECTORS_BEHIND = 2 };
-    const struct moult_port *port = s->port;
+    return (size + unit - 1) / unit * unit;
+}
+
+/* The padding of the last write unit, which was programmed as 0xff. */
+static bool is_padding_clean(struct moult_session *s)
+{
     uint8_t pad[MOULT_WRITE_UNIT];
+    const struct moult_port *port = s->port;
     uint32_t size = s->plan.size;
-    uint32_t padded = (size + MOULT_WRITE_UNIT - 1) / MOULT_WRITE_UNIT * MOULT_WRITE_UNIT;
-    uint32_t sector =
-        (size + MOULT_SECTOR_SIZE - 1) / MOULT_SECTOR_SIZE * MOULT_SECTOR_SIZE;
-    if (padded > size) {
-        if (port->flash_read(port->context, s->plan.slot, size, pad, padded - size) != 0 ||
-            !moult_bytes_all(pad, padded - size, 0xff)) {
-            return false;
-        }
-    }
-    uint32_t end = sector + SECTORS_BEHIND * MOULT_SECTOR_SIZE;
+    uint32_t rest = round_up(size, MOULT_WRITE_UNIT) - size;
+    return rest == 0 ||
+           (port->flash_read(port->context, s->plan.slot, size, pad, rest) == 0 &&
+            moult_bytes_all(pad, rest, 0xff));
+}
+
+/* Erased behind the image: to the end of its last sector and two sectors on; one per step.
+ * */
+static enum moult_state check_tail(struct moult_session *s)
+{
+    const struct moult_port *port = s->port;
+    uint32_t at = s->transfer.offset;
+    uint32_t end =
+        round_up(s->plan.size, MOULT_SECTOR_SIZE) + SECTORS_BEHIND * MOULT_SECTOR_SIZE;
     if (end > port->slot_size) { end = port->slot_size; }
-    for (uint32_t at = padded; at < end;) {
-        uint32_t next = (at / MOULT_SECTOR_SIZE + 1) * MOULT_SECTOR_SIZE;
-        bool is_erased = false;
-        if (port->flash_is_erased(port->context, s->plan.slot, at, next - at, &is_erased) !=
-                0 ||
-            !is_erased) {
-            return false;
-        }
-        at = next;
+    if (at >= end) { return MOULT_STATE_IMAGE; }
+    uint32_t next = round_up(at + 1, MOULT_SECTOR_SIZE);
+    bool is_erased = false;
+    if (port->flash_is_erased(port->context, s->plan.slot, at, next - at, &is_erased) !=
+            0 ||
+        !is_erased) {
+        return refused(s, MOULT_D_TAIL, (int32_t)at);
     }
-    return true;
+    s->transfer.offset = next;
+    return MOULT_STATE_VERIFY;
 }
 
 static enum moult_state judge(struct moult_session *s)
@@ -56,26 +66,32 @@ static enum moult_state judge(struct moult_session *s)
         !moult_bytes_equal(digest, s->plan.digest, sizeof digest)) {
         return refused(s, MOULT_D_RESULT_DIGEST, 0);
     }
-    if (!is_tail_clean(s)) { return refused(s, MOULT_D_TAIL, 0); }
-    return MOULT_STATE_IMAGE;
+    if (!is_padding_clean(s)) { return refused(s, MOULT_D_TAIL, (int32_t)s->plan.size); }
+    s->transfer.offset = round_up(s->plan.size, MOULT_WRITE_UNIT);
+    s->phase = PHASE_TAIL;
+    return MOULT_STATE_VERIFY;
+}
+
+static enum moult_state hash_on(struct moult_session *s)
+{
+    struct moult_reader target = moult_target_reader(s);
+    if (s->transfer.offset >= s->plan.size) { return judge(s); }
+    bool is_first = s->transfer.offset == 0;
+    if (moult_hash_slot(s, &target, s->plan.size) &&
+        (!is_first || moult_hash_peek(s, s->transfer.first_digest))) {
+        return MOULT_STATE_VERIFY;
+    }
+    return refused(s, MOULT_D_RESULT_DIGEST, s->trouble.native);
 }
 
 enum moult_state moult_state_VERIFY(struct moult_session *s)
 {
     if (!moult_has_target(s) || !s->plan.has_head) { return MOULT_STATE_IDLE; }
-    struct moult_reader target = moult_target_reader(s);
-    if (s->phase == 0) {
-        s->phase = 1;
-        s->transfer.offset = 0;
-        if (!moult_hash_begin(s)) { return refused(s, MOULT_D_RESULT_DIGEST, 0); }
-    }
-    if (s->transfer.offset >= s->plan.size) { return judge(s); }
-    bool is_first = s->transfer.offset == 0;
-    if (!moult_hash_slot(s, &target, s->plan.size) ||
-        (is_first && !moult_hash_peek(s, s->transfer.first_digest))) {
-        return refused(s, MOULT_D_RESULT_DIGEST, s->trouble.native);
-    }
-    return MOULT_STATE_VERIFY;
+    if (s->phase == PHASE_HASH) { return hash_on(s); }
+    if (s->phase == PHASE_TAIL) { return check_tail(s); }
+    s->phase = PHASE_HASH;
+    s->transfer.offset = 0;
+    return moult_hash_begin(s) ? MOULT_STATE_VERIFY : refused(s, MOULT_D_RESULT_DIGEST, 0);
 }
 
 /* --- IMAGE --- */

@@ -159,6 +159,7 @@ struct moult_session {
         uint16_t refused;         /* detail told last, so that it is told once */
         uint8_t refused_deployment[16];
         uint8_t deployment[16]; /* of the order in force; zeros: none */
+        uint8_t ended[16];      /* told as failed in this boot: not tried again */
     } contact;
 
     struct {

@@ -102,6 +102,44 @@ static void test_the_next_source_is_tried(void)
     check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
 }
 
+static void test_the_policy_may_grant_attempts(void)
+{
+    begin();
+    w.policy_keys = 1u << MOULT_POLICY_ATTEMPTS;
+    w.policy.attempts = 3;
+    w.transfer = WORLD_STATUS;
+    w.transfer_at = 503;
+    w.config.transfer_tries_max = 2;
+    w.config.backoff_max_ms = 5000;
+    w.keeps_offering = true;
+    check(boots());
+    check(world_hears(&w, MOULT_D_HTTP));
+    check_equal(w.artifact_requests, 6);
+    check(boots()); /* under the same order it is not tried again, not even after a reset */
+    check(world_hears(&w, MOULT_D_ATTEMPTS));
+    check_equal(w.artifact_requests, 6);
+}
+
+static void test_a_deployment_that_failed_is_not_tried_again(void)
+{
+    begin();
+    w.transfer = WORLD_FLIPPED;
+    w.keeps_offering = true;
+    check(boots());
+    check(world_hears(&w, MOULT_D_XFER_DIGEST));
+    unsigned requests = w.artifact_requests, checkins = w.checkins;
+    for (unsigned i = 0; i < 2000; i++) {
+        check(world_step(&w));
+    }
+    check(w.checkins > checkins + 3);
+    check_equal(w.artifact_requests, requests);
+    w.transfer = WORLD_GOOD;
+    w.keeps_offering = false;
+    world_deployment(&w, '2'); /* a new one is */
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+}
+
 static void test_small_pieces_give_the_same_image(void)
 {
     begin();
@@ -185,6 +223,8 @@ int main(void)
     check_run(test_a_transfer_survives_what_can_be_survived);
     check_run(test_a_server_without_ranges_is_read_over_after_a_reset);
     check_run(test_the_next_source_is_tried);
+    check_run(test_the_policy_may_grant_attempts);
+    check_run(test_a_deployment_that_failed_is_not_tried_again);
     check_run(test_small_pieces_give_the_same_image);
     check_run(test_paused_nothing_is_fetched_and_check_ins_go_on);
     check_run(test_a_throttle_is_obeyed);

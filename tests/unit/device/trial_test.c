@@ -148,6 +148,28 @@ static bool lose_power_on_trial(unsigned times)
     return true;
 }
 
+static void test_an_unconfirmed_image_without_a_journal_installs_nothing(void)
+{
+    begin();
+    check(boots());
+    check(world_until(&w, "REBOOT"));
+    memset(w.device.bits + SIM_NVS_AT, 0xff, 0x3000); /* the store is lost */
+    world_offer(&w, &w.old);
+    world_deployment(&w, '2');
+    w.release.sequence = 3;
+    world_sign_release(&w, 0);
+    check(world_boot(&w, MOULT_RESET_SOFTWARE));
+    check(world_runs(&w, &w.new));
+    check(world_until(&w, "ORDER"));
+    check(world_until(&w, "IDLE"));
+    check(world_until(&w, "ORDER"));
+    check_equal(world_report_of(&w, MOULT_REPORT_DEFERRED)->reason,
+                MOULT_R_PRE_PENDING_VERIFY);
+    check_equal(w.artifact_requests, 2); /* of the first update */
+    check(world_boot(&w, MOULT_RESET_POWER_ON));
+    check(world_runs(&w, &w.old));
+}
+
 static void test_a_trial_cut_off_is_tried_again_without_a_download(void)
 {
     begin();
@@ -320,6 +342,7 @@ int main(void)
     check_run(test_a_crash_on_trial_is_told_with_its_reset);
     check_run(test_a_watchdog_on_trial_has_its_own_reason);
     check_run(test_the_application_may_give_a_trial_up);
+    check_run(test_an_unconfirmed_image_without_a_journal_installs_nothing);
     check_run(test_a_trial_cut_off_is_tried_again_without_a_download);
     check_run(test_the_third_cut_ends_it_but_blocks_nothing);
     check_run(test_a_release_that_failed_twice_is_blocked_until_the_block_is_lifted);
