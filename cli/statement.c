@@ -7,6 +7,39 @@
 
 /* --- files --- */
 
+static const char *kind_name(enum moult_statement kind)
+{
+    switch (kind) {
+    case MOULT_STATEMENT_KEYSET:
+        return "keyset";
+    case MOULT_STATEMENT_RELEASE:
+        return "release";
+    case MOULT_STATEMENT_ASSIGNMENT:
+        return "assignment";
+    case MOULT_STATEMENT_ENDPOINTS:
+        return "endpoint list";
+    default:
+        return "statement";
+    }
+}
+
+/* What a file that may be mixed up with another holds. False: no statement at all. */
+static bool kind_of(struct moult_bytes envelope, enum moult_statement *kind)
+{
+    struct moult_cose cose;
+    struct moult_cbor_reader reader;
+    /* A keyset's limit and profile admit every other kind. */
+    if (moult_cose_parse(MOULT_STATEMENT_KEYSET, envelope, &cose, NULL) != MOULT_OK) {
+        return false;
+    }
+    moult_cbor_reader_init(&reader, cose.payload);
+    (void)moult_cbor_read_map(&reader, 1, MOULT_CBOR_ENTRIES_MAX); /* judged below */
+    (void)moult_cbor_read_u64(&reader, 1, 1);                      /* judged below */
+    uint64_t type = moult_cbor_read_u64(&reader, 0, MOULT_STATEMENT_ENDPOINTS);
+    *kind = (enum moult_statement)type;
+    return reader.status == MOULT_OK;
+}
+
 int statement_read(struct cli *cli, enum moult_statement kind, const char *path,
                    struct statement_file *out)
 {
@@ -15,6 +48,11 @@ int statement_read(struct cli *cli, enum moult_statement kind, const char *path,
     int code = cli_read_file(cli, path, CLI_SMALL_FILE_MAX, &data, &size);
     if (code != CLI_OK) { return code; }
     *out = (struct statement_file){path, {data, size}};
+    enum moult_statement holds;
+    if (kind_of(out->envelope, &holds) && holds != kind) {
+        return cli_fail_at(cli, path, MOULT_D_STATEMENT_TYPE, kind_name(kind),
+                           kind_name(holds));
+    }
     size_t limit = moult_statement_size_max(kind);
     if (size <= limit) { return CLI_OK; }
     return cli_fail_at(cli, path, (enum moult_detail)moult_statement_codes(kind)->size,
