@@ -48,6 +48,12 @@ stack_spawn() {
     shift
     "$@" >> "$stack_folder/log/$stack_name.log" 2>&1 < /dev/null &
     printf '%s\n' $! > "$stack_folder/run/$stack_name.pid"
+    # Between fork and exec the command line is still the shell's: wait until it is the program's, or gone.
+    stack_left=50
+    until stack_running "$stack_name" || ! kill -0 $! 2>/dev/null || [ $stack_left -eq 0 ]; do
+        stack_left=$((stack_left - 1))
+        sleep 0.02
+    done
 }
 
 stack_running() { stack_pid "$1" > /dev/null; }

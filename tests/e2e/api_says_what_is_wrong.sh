@@ -2,13 +2,17 @@
 # api_says_what_is_wrong.sh - both listeners refuse what they must, each time with status, code and words; nothing is changed by it.
 . "$MOULT_SOURCE/tests/e2e/lib.sh"
 
-start_stack 2 start=no
+start_stack 1 start=no
+m dev device hand --dir "$stack_folder" --out "$stack_folder/keys" > "$stack_folder/hand.json"
+hand=$(jq -r '.[0].id' "$stack_folder/hand.json")
+{ echo id,spki_sha256,name; jq -r '.[0] | [.id, .spki_sha256, .name] | join(",")' "$stack_folder/hand.json"; } > "$stack_folder/hand.csv"
+code 0 m device import "$stack_folder/hand.csv"
 token=$(cat "$stack_folder/token")
 ca=$stack_folder/ca.pem
 operator=https://127.0.0.1:$stack_operator_port/api/v1
 device=https://127.0.0.1:$stack_device_port/device/v1
-key=$stack_folder/devices/dev-0001.key
-cert=$stack_folder/devices/dev-0001.pem
+key=$stack_folder/keys/hand.key
+cert=$stack_folder/keys/hand.pem
 
 # problem STATUS CODE CURL-ARGUMENTS...: the reply is that problem, complete.
 problem() {
@@ -58,7 +62,7 @@ equal 200 "$(curl -sS --cacert "$ca" --cert "$cert" --key "$key" -o "$stack_fold
 cmp "$stack_folder/keyset" "$stack_folder/keyset.cbor"
 
 # A rejected device is not even listened to.
-command moult --quiet device reject "$(device_id dev-0001)" > /dev/null
+command moult --quiet device reject "$hand" > /dev/null
 as_device 401 E2012 "$device/keyset/1"
 
 # The audit log has every change, also the refused ones, in one chain.
