@@ -492,7 +492,7 @@ enum moult_status moult_sim_nvs_get(const struct moult_sim_nvs *nvs, uint8_t spa
                                     const char *key, uint8_t *out, uint32_t capacity,
                                     uint32_t *size)
 {
-    assert(is_key(key));
+    if (!is_key(key)) { return MOULT_E_ARG; }
     struct moult_sim_nvs_record record;
     enum moult_status st = find(nvs, space, key, &record);
     if (st != MOULT_OK) { return st; }
@@ -544,7 +544,7 @@ static enum moult_status write_record(struct moult_sim_nvs *nvs,
 enum moult_status moult_sim_nvs_set(struct moult_sim_nvs *nvs, uint8_t space,
                                     const char *key, const uint8_t *data, uint32_t size)
 {
-    assert(is_key(key));
+    if (!is_key(key)) { return MOULT_E_ARG; }
     if (size > MOULT_SIM_NVS_BLOB_MAX) { return MOULT_E_RANGE; }
     struct moult_sim_nvs_record old, record = {.space = space, .size = (uint16_t)size};
     enum moult_status st = find(nvs, space, key, &old);
@@ -566,7 +566,7 @@ enum moult_status moult_sim_nvs_set(struct moult_sim_nvs *nvs, uint8_t space,
 enum moult_status moult_sim_nvs_erase(struct moult_sim_nvs *nvs, uint8_t space,
                                       const char *key)
 {
-    assert(is_key(key));
+    if (!is_key(key)) { return MOULT_E_ARG; }
     struct moult_sim_nvs_record latest;
     enum moult_status st = find(nvs, space, key, &latest);
     if (st == MOULT_E_NOENT) { return MOULT_OK; }

@@ -66,7 +66,7 @@ MOULT_MUST_CHECK enum moult_status moult_sim_nvs_mount(struct moult_sim_nvs *nvs
 /* The value of a key.
  *
  * space   like a namespace of ESP-IDF: keys of different spaces are different keys.
- * key     1..MOULT_SIM_NVS_KEY_MAX characters; anything else is a bug (asserted).
+ * key     1..MOULT_SIM_NVS_KEY_MAX characters; anything else is MOULT_E_ARG.
  * size    bytes of the value, also on MOULT_E_SPACE.
  *
  * MOULT_OK; MOULT_E_NOENT; MOULT_E_SPACE: larger than capacity; MOULT_E_DIGEST: it rotted;
