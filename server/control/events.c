@@ -75,6 +75,10 @@ static void set_number(json_t *data, const struct moult_report *r, unsigned key,
 static json_t *report_data(const struct moult_report *r)
 {
     json_t *data = json_object();
+    char boot[17]; /* with the number in it the key by which repetitions are known */
+    snprintf(boot, sizeof boot, "%016llx", (unsigned long long)r->boot_id);
+    json_object_set_new(data, "boot", json_string(boot));
+    json_object_set_new(data, "number", json_integer((json_int_t)r->sequence));
     if (r->reason) { json_object_set_new(data, "reason", json_reason(r->reason)); }
     if (r->detail) { json_object_set_new(data, "detail", json_detail(r->detail)); }
     set_number(data, r, MOULT_REPORT_NATIVE, "native", (int32_t)r->native);

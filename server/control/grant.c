@@ -157,23 +157,33 @@ static void check_rate(const struct grant *g, struct finding *f)
              (long long)f->wait_ms);
 }
 
+/* What has to be there for a check to make sense. */
+enum need { NEED_NOTHING, NEED_ASSIGNMENT, NEED_PLANNED };
+
 static const struct check {
     const char *name;
-    bool needs_assignment;
+    enum need need;
     void (*run)(const struct grant *grant, struct finding *finding);
 } checks[] = {
-    {"device state", false, check_device},
-    {"class", false, check_class},
-    {"release", false, check_release},
-    {"target", false, check_member},
-    {"assignment", true, check_state},
-    {"sequence", false, check_sequence},
-    {"rollout", false, check_rollout},
-    {"phase", true, check_phase},
-    {"poison", false, check_poison},
-    {"back-off", true, check_backoff},
-    {"rate", true, check_rate},
+    {"device state", NEED_NOTHING, check_device},
+    {"class", NEED_NOTHING, check_class},
+    {"release", NEED_NOTHING, check_release},
+    {"target", NEED_NOTHING, check_member},
+    {"assignment", NEED_ASSIGNMENT, check_state},
+    {"sequence", NEED_NOTHING, check_sequence},
+    {"rollout", NEED_NOTHING, check_rollout},
+    {"phase", NEED_ASSIGNMENT, check_phase},
+    {"poison", NEED_PLANNED, check_poison},
+    {"back-off", NEED_PLANNED, check_backoff},
+    {"rate", NEED_PLANNED, check_rate},
 };
+
+static bool is_met(enum need need, const struct assignment *assignment)
+{
+    if (need == NEED_NOTHING) { return true; }
+    return assignment &&
+           (need == NEED_ASSIGNMENT || assignment->state == ASSIGNMENT_PLANNED);
+}
 
 enum grant_verdict grant_examine(struct grant *g,
                                  void (*trace)(void *context, const char *check,
@@ -187,7 +197,7 @@ enum grant_verdict grant_examine(struct grant *g,
     *status = MOULT_OK;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         struct finding f = {.verdict = GRANT_PASS, .status = MOULT_OK};
-        if (checks[i].needs_assignment && !g->assignment) { continue; }
+        if (!is_met(checks[i].need, g->assignment)) { continue; }
         checks[i].run(g, &f);
         if (f.status != MOULT_OK) { *status = f.status; }
         if (trace) { trace(context, checks[i].name, f.verdict, f.words); }
