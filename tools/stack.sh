@@ -58,34 +58,43 @@ stack_spawn() {
 
 stack_running() { stack_pid "$1" > /dev/null; }
 
-# Wait until NAME has gone; after the deadline it is killed.
+# Wait until NAME has gone; after 10 s it is killed. A child that ends with a status of its own, other
+# than 0, is noted in run/ended.
 stack_wait_gone() {
     stack_left=100 # tenths of a second
     while stack_running "$1"; do
         stack_left=$((stack_left - 1))
         if [ $stack_left -eq 0 ]; then
             stack_say "stack: $1 did not end within 10 s and is killed; see $stack_folder/log/$1.log" >&2
-            kill -KILL "$(stack_pid "$1")" 2>/dev/null
+            kill -KILL "$(stack_pid "$1")" 2>/dev/null || true
         fi
         [ $stack_left -gt -20 ] || return 1
         sleep 0.1
     done
+    [ -s "$stack_folder/run/$1.pid" ] || return 0
+    read -r stack_gone_pid < "$stack_folder/run/$1.pid"
+    stack_status=0
+    wait "$stack_gone_pid" 2>/dev/null || stack_status=$?
+    case $stack_status in
+    0 | 127 | 129 | 130 | 137 | 143) ;; # 127: no child of this shell; others: the signal it was sent
+    *) echo "$1 ended with status $stack_status" >> "$stack_folder/run/ended" ;;
+    esac
     rm -f "$stack_folder/run/$1.pid"
 }
 
 stack_end() {
-    stack_end_pid=$(stack_pid "$1") || { rm -f "$stack_folder/run/$1.pid"; return 0; }
-    kill -"${2:-TERM}" "$stack_end_pid" 2>/dev/null
-    wait "$stack_end_pid" 2>/dev/null # a child of this shell is reaped; of another one this returns at once
+    stack_end_pid=$(stack_pid "$1") || stack_end_pid=
+    [ -z "$stack_end_pid" ] || kill -"${2:-TERM}" "$stack_end_pid" 2>/dev/null || true
     stack_wait_gone "$1"
 }
 
 # All of a kind at once: a signal to each first, then the waiting.
 stack_end_all() {
     for stack_one in "$@"; do
-        stack_end_pid=$(stack_pid "$stack_one") && kill -TERM "$stack_end_pid" 2>/dev/null
+        stack_end_pid=$(stack_pid "$stack_one") || continue
+        kill -TERM "$stack_end_pid" 2>/dev/null || true
     done
-    for stack_one in "$@"; do stack_end "$stack_one"; done
+    for stack_one in "$@"; do stack_wait_gone "$stack_one" || true; done
 }
 
 stack_names() { # those of run/ that begin with $1

@@ -161,6 +161,7 @@ finish() {
         grep -hE -A 12 'AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer' "$stack_folder"/log/*.log | head -60
         die "a sanitizer reported (files above)"
     fi
+    [ ! -s "$stack_folder/run/ended" ] || die "$(cat "$stack_folder/run/ended")"
     story_done=yes
     say "passed"
     exit 0
