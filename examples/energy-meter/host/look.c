@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+#include "moult/log.h"
 #include "moult/session.h"
 #include "ports/posix/psa_crypto.h"
 #include "ports/sim/ota.h"
@@ -105,7 +106,10 @@ static void run_engine(struct moult_session *session, struct look *out)
     for (uint32_t i = 0; i < ENGINE_STEPS_MAX; i++) {
         enum moult_step step = moult_step(session, now_ms);
         moult_progress(session, &out->progress);
-        if (step != MOULT_STEP_AGAIN || strcmp(out->progress.state, "IDLE") == 0) { break; }
+        if (step != MOULT_STEP_AGAIN ||
+            strcmp(moult_state_name(out->progress.state), "IDLE") == 0) {
+            break;
+        }
     }
     for (uint8_t i = 0; i < session->order_count; i++) {
         if (session->orders[i].counter > out->counter) {

@@ -6,6 +6,7 @@
 #include "examples/energy-meter/host/json.h"
 #include "examples/energy-meter/host/look.h"
 #include "formats/bytes.h"
+#include "moult/log.h"
 
 static const char *state_word(enum moult_slot_state state)
 {
@@ -92,7 +93,7 @@ static void json_samples(const struct look *look)
 
 static void json_engine(const struct look *look)
 {
-    json_text("state", look->progress.state);
+    json_text("state", moult_state_name(look->progress.state));
     json_number("detail", look->progress.detail);
     json_bool("on_trial", look->progress.on_trial);
     json_number("outbox", look->progress.reports);
@@ -173,7 +174,7 @@ static void print_text(const struct look *look)
     print_slots(look);
     printf("  engine    %s, floor %" PRIu64 ", keyset %u, counter %" PRIu64
            ", %u reports waiting\n",
-           look->progress.state ? look->progress.state : "-", look->floor,
+           moult_state_name(look->progress.state), look->floor,
            (unsigned)look->keyset_version, look->counter, (unsigned)look->progress.reports);
     if (look->progress.size) {
         printf("  plan      sequence %" PRIu64 ", %u of %u bytes\n", look->progress.offered,
