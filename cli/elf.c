@@ -131,7 +131,7 @@ static enum moult_status check_overlap(const struct elf_file *elf,
 enum moult_status elf_parse(struct moult_bytes file, struct elf_file *out,
                             struct moult_finding *finding)
 {
-    assert(file.data && out);
+    assert((file.data || file.size == 0) && out);
     enum moult_status st = check_header(file, finding);
     if (st != MOULT_OK) { return st; }
 

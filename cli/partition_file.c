@@ -7,16 +7,10 @@
 
 enum { SECTOR_SIZE = 4096, MAGIC = 0x50aa };
 
-static bool is_table(const struct partition_file *file, size_t offset)
-{
-    return file->size >= offset + MOULT_PARTITION_TABLE_SIZE &&
-           get_le16(file->data + offset) == MAGIC;
-}
-
 static enum partition_source source_of(const struct partition_file *file,
                                        uint32_t table_offset)
 {
-    if (is_table(file, 0)) { return PARTITIONS_BINARY; }
+    if (file->size >= 2 && get_le16(file->data) == MAGIC) { return PARTITIONS_BINARY; }
     bool is_flash = file->size > table_offset && file->size % SECTOR_SIZE == 0 &&
                     file->size > MOULT_PARTITION_CSV_SIZE_MAX;
     return is_flash ? PARTITIONS_FLASH : PARTITIONS_CSV;
@@ -41,9 +35,10 @@ static int parse_binary(struct cli *cli, size_t offset, struct partition_file *f
 {
     struct moult_finding finding = {0};
     if (file->size < offset + MOULT_PARTITION_TABLE_SIZE) {
-        return cli_fail_at(cli, file->path, MOULT_D_FLASH_FILE,
-                           cli_text(cli, "a partition table at 0x%zx", offset),
-                           cli_text(cli, "%zu bytes", file->size));
+        return cli_fail_at(
+            cli, file->path, MOULT_D_FLASH_FILE,
+            cli_text(cli, "a partition table of 3072 bytes at 0x%zx", offset),
+            cli_text(cli, "%zu bytes", file->size));
     }
     enum moult_status st =
         moult_partition_parse(file->data + offset, &file->table, &finding);
