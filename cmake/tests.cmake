@@ -73,6 +73,17 @@ foreach(test ${tool_tests})
         ENVIRONMENT "MOULT_SOURCE=${CMAKE_SOURCE_DIR};MOULT_BUILD=${CMAKE_BINARY_DIR}")
 endforeach()
 
+# Programs that scripts of tests/bench drive; built by the target bench_programs only.
+add_custom_target(bench_programs)
+file(GLOB bench_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/bench/bench_*.c")
+foreach(source ${bench_sources})
+    get_filename_component(target "${source}" NAME_WE)
+    add_executable(${target} EXCLUDE_FROM_ALL "${source}")
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    target_link_libraries(${target} PRIVATE moult_server_http)
+    add_dependencies(bench_programs ${target})
+endforeach()
+
 # End-to-end stories: one script each, run with the programs of this build first in PATH. A story
 # prints "SKIP: why" and exits 77 where this machine refuses what it needs. MOULT_RELEASE_BIN has the
 # programs as `make build` makes them, for stories that measure. Stories run alone (PROCESSORS): they

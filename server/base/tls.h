@@ -88,8 +88,8 @@ MOULT_MUST_CHECK enum tls_io tls_handshake(struct tls_conn *conn);
 MOULT_MUST_CHECK enum tls_io tls_read(struct tls_conn *conn, void *data, size_t size,
                                       size_t *done);
 
-/* The first bytes of data; *done <= size is set on OK. After WANT_*, the next call must
- * offer the same bytes (at any address) and may offer more. */
+/* The first bytes of data, at most a record; *done <= size is set on OK. After WANT_*, the
+ * next call must offer the same bytes (at any address) and may offer more. */
 MOULT_MUST_CHECK enum tls_io tls_write(struct tls_conn *conn, const void *data, size_t size,
                                        size_t *done);
 

@@ -224,47 +224,53 @@ static void finish_reply(struct http_conn *conn)
     watch(conn, EPOLLIN);
 }
 
-/* Writes one piece, at most a TLS record. False: no more now. */
-static bool send_piece(struct http_conn *conn)
+/* Takes the next bytes of the reply, at most a wake-up's share, into thread->out. False:
+ * the file cannot be read; the connection is closed, since the length is promised already.
+ * */
+static bool load_share(struct http_conn *conn, size_t *size)
 {
     struct http_exchange *exchange = conn->exchange;
     struct http_thread *thread = conn->thread;
-    size_t size, done;
     if (http_writer_piece(&exchange->writer, exchange->sent, thread->out,
-                          sizeof thread->out, &size) != MOULT_OK) {
-        log_error(&thread->server->options.log, "http_file_unreadable", "path",
-                  exchange->request.path, "request", exchange->request.id);
-        http_conn_close(conn); /* the length is promised already */
-        return false;
-    }
-    enum tls_io io = conn_write(conn, thread->out, size, &done);
-    if (io == TLS_IO_OK) {
-        exchange->sent += done;
-        arm(conn, HTTP_TIMER_WRITE);
+                          sizeof thread->out, size) == MOULT_OK) {
         return true;
     }
-    if (io == TLS_IO_WANT_WRITE || io == TLS_IO_WANT_READ) {
-        watch(conn, io == TLS_IO_WANT_WRITE ? EPOLLOUT : EPOLLIN);
-        return false;
-    }
+    log_error(&thread->server->options.log, "http_file_unreadable", "path",
+              exchange->request.path, "request", exchange->request.id);
     http_conn_close(conn);
     return false;
+}
+
+/* Writes thread->out; TLS takes a record at a time. False: the socket takes no more now, or
+ * the connection is closed. What was loaded and not written is loaded again later. */
+static bool write_share(struct http_conn *conn, size_t size)
+{
+    for (size_t from = 0, done = 0; from < size; from += done) {
+        enum tls_io io = conn_write(conn, conn->thread->out + from, size - from, &done);
+        if (io == TLS_IO_WANT_WRITE || io == TLS_IO_WANT_READ) {
+            watch(conn, io == TLS_IO_WANT_WRITE ? EPOLLOUT : EPOLLIN);
+            return false;
+        }
+        if (io != TLS_IO_OK) {
+            http_conn_close(conn);
+            return false;
+        }
+        conn->exchange->sent += done;
+        arm(conn, HTTP_TIMER_WRITE);
+    }
+    return true;
 }
 
 static void send_more(struct http_conn *conn)
 {
     struct http_exchange *exchange = conn->exchange;
-    uint64_t size = http_writer_size(&exchange->writer);
-    uint64_t stop = exchange->sent + HTTP_WRITE_SIZE_MAX;
-    while (exchange->sent < size) {
-        if (exchange->sent >=
-            stop) { /* others' turn; epoll calls again at once if it may */
-            watch(conn, EPOLLOUT);
-            return;
-        }
-        if (!send_piece(conn)) { return; }
+    size_t size;
+    if (!load_share(conn, &size) || !write_share(conn, size)) { return; }
+    if (exchange->sent < http_writer_size(&exchange->writer)) {
+        watch(conn, EPOLLOUT); /* others' turn; epoll calls again at once if it may */
+    } else {
+        finish_reply(conn);
     }
-    finish_reply(conn);
 }
 
 static const char *date_now(struct http_thread *thread)

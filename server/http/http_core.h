@@ -141,7 +141,7 @@ struct http_thread {
     uint64_t id_base, id_count;
     bool is_draining;
     uint8_t in[TLS_RECORD_SIZE];
-    uint8_t out[TLS_RECORD_SIZE];
+    uint8_t out[HTTP_WRITE_SIZE_MAX];
 };
 
 struct http_server {

@@ -40,6 +40,15 @@ struct client {
     SSL_SESSION *session;
 };
 
+static unsigned ticket_count; /* of the pair that was started last */
+
+static int count_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl, (void)session;
+    ticket_count++;
+    return 0; /* not ours to keep */
+}
+
 static void start(struct pair *pair, struct tls_context *context,
                   const struct client *client)
 {
@@ -72,6 +81,13 @@ static void start(struct pair *pair, struct tls_context *context,
                             (unsigned)strlen(client->protocols));
     }
     if (client->session) { SSL_set_session(pair->client, client->session); }
+    if (client->version_max ==
+        TLS1_3_VERSION) { /* in 1.2 a cache would spoil old sessions */
+        SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
+                                                SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    }
+    SSL_CTX_sess_set_new_cb(ctx, count_ticket);
+    ticket_count = 0;
     SSL_set_connect_state(pair->client);
 }
 
@@ -296,6 +312,9 @@ static bool comes_back(struct tls_context *context, SSL_SESSION *session, int ve
     test_cert_spki(&made.device, expected);
     assert_memory_equal(spki, expected, 32);
     bool is_resumed = tls_is_resumed(pair.server);
+    if (is_resumed && version == TLS1_3_VERSION) { /* the old ticket is used up */
+        assert_int_equal(ticket_count, 1);
+    }
     SSL_shutdown(pair.client);
     stop(&pair);
     return is_resumed;
