@@ -1,6 +1,7 @@
 /* faulty_origin.c - see faulty_origin.h. */
 #include "tests/support/faulty_origin.h"
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -454,6 +455,8 @@ static void accept_peer(struct faulty_origin *origin)
     pthread_t thread;
     int fd = accept(origin->listener, NULL, NULL);
     if (fd < 0) { return; }
+    const int on = 1; /* head and body are written one after the other */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct peer *peer = calloc(1, sizeof *peer);
     must(peer != NULL, "calloc");
     peer->origin = origin;
