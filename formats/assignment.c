@@ -13,85 +13,57 @@ static bool has(uint32_t present, unsigned key)
 
 /* --- source --- */
 
-/* 10: [ chunk size, digest of the chunk list ] */
-static void read_chunks(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_source *source = record;
-    const uint8_t *start = reader->at;
-    if (moult_cbor_read_array(reader, 2, 2) != 2) { return; }
-    uint32_t size =
-        (uint32_t)moult_cbor_read_u64(reader, MOULT_CHUNK_SIZE_MIN, MOULT_CHUNK_SIZE_MAX);
-    source->chunk_size = size;
-    source->chunk_digest = moult_cbor_read_fixed(reader, MOULT_SHA256_SIZE);
-    if ((size & (size - 1)) != 0) { moult_cbor_reject(reader, MOULT_E_RANGE, start); }
-}
+/* [ chunk size, digest of the chunk list ]; offsets within the source */
+static const struct moult_field chunk_rows[] = {
+    {.kind = MOULT_KIND_U32,
+     .offset = offsetof(struct moult_source, chunk_size),
+     .min = MOULT_CHUNK_SIZE_MIN,
+     .max = MOULT_CHUNK_SIZE_MAX},
+    MOULT_FIELD_FIXED(0, offsetof(struct moult_source, chunk_digest), MOULT_SHA256_SIZE),
+};
+static const struct moult_array chunks_array = {chunk_rows, 2, 0, 0};
 
-static void write_chunks(struct moult_cbor_writer *writer, const void *record)
+/* Base digest and size go with a delta, the RAM bound with an encoding; chunk sizes are
+ * powers of two. */
+static bool is_sound_source(const void *record)
 {
     const struct moult_source *source = record;
-    moult_cbor_write_array(writer, 2);
-    moult_cbor_write_u64(writer, source->chunk_size);
-    moult_cbor_write_bytes(writer, source->chunk_digest, MOULT_SHA256_SIZE);
-}
-
-static const struct moult_field_custom chunks_custom = {read_chunks, write_chunks};
-
-#define AT(name) offsetof(struct moult_source, name)
-static const struct moult_field source_fields[] = {
-    {1, MOULT_KIND_U8, AT(component), 0, UINT8_MAX, NULL},
-    {2, MOULT_KIND_U8, AT(kind), 0, MOULT_SOURCE_DELTA, NULL},
-    {3, MOULT_KIND_U8, AT(encoding), 0, UINT8_MAX, NULL},
-    {4, MOULT_KIND_U32, AT(size), 1, UINT32_MAX, NULL},
-    {5, MOULT_KIND_FIXED, AT(digest), MOULT_SHA256_SIZE, MOULT_SHA256_SIZE, NULL},
-    {6, MOULT_KIND_TEXT, AT(url), 1, MOULT_SOURCE_URL_MAX, NULL},
-    {MOULT_SOURCE_BASE_DIGEST, MOULT_KIND_FIXED, AT(base_digest), MOULT_SHA256_SIZE,
-     MOULT_SHA256_SIZE, NULL},
-    {MOULT_SOURCE_BASE_SIZE, MOULT_KIND_U32, AT(base_size), 0, UINT32_MAX, NULL},
-    {MOULT_SOURCE_DECODER_RAM, MOULT_KIND_U32, AT(decoder_ram), 0, UINT32_MAX, NULL},
-    {MOULT_SOURCE_CHUNKS, MOULT_KIND_CUSTOM, 0, 0, 0, &chunks_custom},
-    {MOULT_SOURCE_ENCRYPTION, MOULT_KIND_ANY, AT(encryption), 0, 0, NULL},
-};
-static const struct moult_map source_map = {
-    .fields = source_fields,
-    .count = MOULT_FIELD_COUNT_OF(source_fields),
-    .size = sizeof(struct moult_source),
-    .extensions = AT(extensions),
-    .required = 0x7e, /* 1..6 */
-};
-#undef AT
-
-/* Base digest and size go with a delta, the RAM bound with an encoding. */
-static bool is_sound_source(const struct moult_source *source)
-{
     bool is_delta = source->kind == MOULT_SOURCE_DELTA;
     bool is_encoded = source->encoding != MOULT_ENCODING_NONE;
     return has(source->present, MOULT_SOURCE_BASE_DIGEST) == is_delta &&
            has(source->present, MOULT_SOURCE_BASE_SIZE) == is_delta &&
-           has(source->present, MOULT_SOURCE_DECODER_RAM) == is_encoded;
+           has(source->present, MOULT_SOURCE_DECODER_RAM) == is_encoded &&
+           (source->chunk_size & (source->chunk_size - 1)) == 0;
 }
 
-static void read_sources(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_assignment *assignment = record;
-    uint32_t count = moult_cbor_read_array(reader, 1, MOULT_ASSIGNMENT_SOURCES_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *start = reader->at;
-        moult_map_read(reader, &source_map, &assignment->sources[i]);
-        if (!is_sound_source(&assignment->sources[i])) {
-            moult_cbor_reject(reader, MOULT_E_RANGE, start);
-        }
+#define AT(name) offsetof(struct moult_source, name)
+#define NUMBER(key_, kind_, member, min_, max_)                                            \
+    {                                                                                      \
+        .key = key_, .kind = kind_, .offset = AT(member), .min = min_, .max = max_         \
     }
-    assignment->source_count = (uint8_t)count;
-}
-
-static void write_sources(struct moult_cbor_writer *writer, const void *record)
-{
-    const struct moult_assignment *assignment = record;
-    moult_cbor_write_array(writer, assignment->source_count);
-    for (unsigned i = 0; i < assignment->source_count; i++) {
-        moult_map_write(writer, &source_map, &assignment->sources[i]);
-    }
-}
+static const struct moult_field source_fields[] = {
+    NUMBER(1, MOULT_KIND_U8, component, 0, UINT8_MAX),
+    NUMBER(2, MOULT_KIND_U8, kind, 0, MOULT_SOURCE_DELTA),
+    NUMBER(3, MOULT_KIND_U8, encoding, 0, UINT8_MAX),
+    NUMBER(4, MOULT_KIND_U32, size, 1, UINT32_MAX),
+    MOULT_FIELD_FIXED(5, AT(digest), MOULT_SHA256_SIZE),
+    NUMBER(6, MOULT_KIND_TEXT, url, 1, MOULT_SOURCE_URL_MAX),
+    MOULT_FIELD_FIXED(MOULT_SOURCE_BASE_DIGEST, AT(base_digest), MOULT_SHA256_SIZE),
+    NUMBER(MOULT_SOURCE_BASE_SIZE, MOULT_KIND_U32, base_size, 0, UINT32_MAX),
+    NUMBER(MOULT_SOURCE_DECODER_RAM, MOULT_KIND_U32, decoder_ram, 0, UINT32_MAX),
+    {.key = MOULT_SOURCE_CHUNKS, .kind = MOULT_KIND_TUPLE, .array = &chunks_array},
+    NUMBER(MOULT_SOURCE_ENCRYPTION, MOULT_KIND_ANY, encryption, 0, 0),
+};
+static const struct moult_map source_map = {
+    .fields = source_fields,
+    .field_count = MOULT_COUNT_OF(source_fields),
+    .size = sizeof(struct moult_source),
+    .extensions = AT(extensions),
+    .count = offsetof(struct moult_assignment, source_count),
+    .required = 0x7e, /* 1..6 */
+    .is_sound = is_sound_source,
+};
+#undef AT
 
 bool moult_source_is_usable(const struct moult_source *source,
                             struct moult_finding *finding)
@@ -110,112 +82,107 @@ bool moult_source_is_usable(const struct moult_source *source,
 
 /* --- policy --- */
 
-/* 3: [ [ use, from, to ], ... ], by from */
-static void read_windows(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_policy *policy = record;
-    uint32_t count = moult_cbor_read_array(reader, 1, MOULT_ASSIGNMENT_WINDOWS_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        struct moult_window *window = &policy->windows[i];
-        const uint8_t *start = reader->at;
-        if (moult_cbor_read_array(reader, 3, 3) != 3) { continue; } /* it was skipped */
-        window->use = (uint8_t)moult_cbor_read_u64(reader, 0, MOULT_WINDOW_ACTIVATE);
-        window->from_s = moult_cbor_read_u64(reader, 0, UINT64_MAX);
-        window->to_s = moult_cbor_read_u64(reader, 0, UINT64_MAX);
-        bool ordered = i == 0 || window[-1].from_s <= window->from_s;
-        if (!ordered || window->from_s > window->to_s) {
-            moult_cbor_reject(reader, MOULT_E_RANGE, start);
-        }
-    }
-    policy->window_count = (uint8_t)count;
-}
+/* [ use, from, to ] */
+#define AT(name) offsetof(struct moult_window, name)
+static const struct moult_field window_rows[] = {
+    NUMBER(0, MOULT_KIND_U8, use, 0, MOULT_WINDOW_ACTIVATE),
+    MOULT_FIELD_U64(0, AT(from_s), 0),
+    MOULT_FIELD_U64(0, AT(to_s), 0),
+};
+#undef AT
+static const struct moult_array windows_array = {
+    .rows = window_rows,
+    .row_count = 3,
+    .stride = sizeof(struct moult_window),
+    .count = offsetof(struct moult_policy, window_count),
+};
 
-static void write_windows(struct moult_cbor_writer *writer, const void *record)
+/* Windows come by their start; deferrals and the like are about consent. */
+static bool is_sound_policy(const void *record)
 {
     const struct moult_policy *policy = record;
-    moult_cbor_write_array(writer, policy->window_count);
+    uint64_t previous = 0;
     for (unsigned i = 0; i < policy->window_count; i++) {
-        moult_cbor_write_array(writer, 3);
-        moult_cbor_write_u64(writer, policy->windows[i].use);
-        moult_cbor_write_u64(writer, policy->windows[i].from_s);
-        moult_cbor_write_u64(writer, policy->windows[i].to_s);
+        const struct moult_window *window = &policy->windows[i];
+        if (window->from_s < previous || window->from_s > window->to_s) { return false; }
+        previous = window->from_s;
     }
+    bool about_consent = has(policy->present, MOULT_POLICY_DEFERRALS) ||
+                         has(policy->present, MOULT_POLICY_CONSENT_UNTIL);
+    return !about_consent || has(policy->present, MOULT_POLICY_CONSENT);
 }
-
-static const struct moult_field_custom windows_custom = {read_windows, write_windows};
 
 #define AT(name) offsetof(struct moult_policy, name)
 static const struct moult_field policy_fields[] = {
-    {MOULT_POLICY_GIVE_UP, MOULT_KIND_U32, AT(give_up_s), 0, UINT32_MAX, NULL},
-    {MOULT_POLICY_ATTEMPTS, MOULT_KIND_U8, AT(attempts), 0, UINT8_MAX, NULL},
-    {MOULT_POLICY_WINDOWS, MOULT_KIND_CUSTOM, 0, 0, 0, &windows_custom},
-    {MOULT_POLICY_BATTERY, MOULT_KIND_U8, AT(battery_percent), 0, 100, NULL},
-    {MOULT_POLICY_CONFIRM, MOULT_KIND_U32, AT(confirm_timeout_s), 30, 86400, NULL},
-    {MOULT_POLICY_CONSENT, MOULT_KIND_U8, AT(consent), 0, 1, NULL},
-    {MOULT_POLICY_STAGE_ONLY, MOULT_KIND_U8, AT(stage_only), 0, 1, NULL},
-    {MOULT_POLICY_DEFERRALS, MOULT_KIND_U8, AT(deferrals), 0, UINT8_MAX, NULL},
-    {MOULT_POLICY_CONSENT_UNTIL, MOULT_KIND_U32, AT(consent_until_s), 0, UINT32_MAX, NULL},
-    {MOULT_POLICY_SIGNAL, MOULT_KIND_U8, AT(signal_dbm), 0, 127, NULL},
-    {MOULT_POLICY_LIFT_BLOCK, MOULT_KIND_U8, AT(lift_block), 0, 1, NULL},
+    NUMBER(MOULT_POLICY_GIVE_UP, MOULT_KIND_U32, give_up_s, 0, UINT32_MAX),
+    NUMBER(MOULT_POLICY_ATTEMPTS, MOULT_KIND_U8, attempts, 0, UINT8_MAX),
+    {.key = MOULT_POLICY_WINDOWS,
+     .kind = MOULT_KIND_TUPLES,
+     .offset = AT(windows),
+     .min = 1,
+     .max = MOULT_ASSIGNMENT_WINDOWS_MAX,
+     .array = &windows_array},
+    NUMBER(MOULT_POLICY_BATTERY, MOULT_KIND_U8, battery_percent, 0, 100),
+    NUMBER(MOULT_POLICY_CONFIRM, MOULT_KIND_U32, confirm_timeout_s, 30, 86400),
+    NUMBER(MOULT_POLICY_CONSENT, MOULT_KIND_U8, consent, 0, 1),
+    NUMBER(MOULT_POLICY_STAGE_ONLY, MOULT_KIND_U8, stage_only, 0, 1),
+    NUMBER(MOULT_POLICY_DEFERRALS, MOULT_KIND_U8, deferrals, 0, UINT8_MAX),
+    NUMBER(MOULT_POLICY_CONSENT_UNTIL, MOULT_KIND_U32, consent_until_s, 0, UINT32_MAX),
+    NUMBER(MOULT_POLICY_SIGNAL, MOULT_KIND_U8, signal_dbm, 0, 127),
+    NUMBER(MOULT_POLICY_LIFT_BLOCK, MOULT_KIND_U8, lift_block, 0, 1),
 };
 static const struct moult_map policy_map = {
     .fields = policy_fields,
-    .count = MOULT_FIELD_COUNT_OF(policy_fields),
+    .field_count = MOULT_COUNT_OF(policy_fields),
     .size = sizeof(struct moult_policy),
     .extensions = AT(extensions),
+    .is_sound = is_sound_policy,
 };
 #undef AT
 
-static void read_policy(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_policy *policy = &((struct moult_assignment *)record)->policy;
-    const uint8_t *start = reader->at;
-    moult_map_read(reader, &policy_map, policy);
-    bool about_consent = has(policy->present, MOULT_POLICY_DEFERRALS) ||
-                         has(policy->present, MOULT_POLICY_CONSENT_UNTIL);
-    if (about_consent && !has(policy->present, MOULT_POLICY_CONSENT)) {
-        moult_cbor_reject(reader, MOULT_E_RANGE, start);
-    }
-}
-
-static void write_policy(struct moult_cbor_writer *writer, const void *record)
-{
-    moult_map_write(writer, &policy_map,
-                    &((const struct moult_assignment *)record)->policy);
-}
-
 /* --- assignment --- */
 
-static const struct moult_field_custom sources_custom = {read_sources, write_sources};
-static const struct moult_field_custom policy_custom = {read_policy, write_policy};
+static bool is_sound_assignment(const void *record)
+{
+    const struct moult_assignment *order = record;
+    return order->action != MOULT_ACTION_INSTALL ||
+           (has(order->present, MOULT_ASSIGNMENT_RELEASE) &&
+            has(order->present, MOULT_ASSIGNMENT_SOURCES));
+}
 
 #define AT(name) offsetof(struct moult_assignment, name)
 static const struct moult_field fields[] = {
-    {1, MOULT_KIND_CONST, 0, MOULT_STATEMENT_ASSIGNMENT, 0, NULL},
-    {2, MOULT_KIND_CONST, 0, MOULT_STATEMENT_FORMAT, 0, NULL},
-    {3, MOULT_KIND_FIXED, AT(fleet_id), ID_SIZE, ID_SIZE, NULL},
-    {4, MOULT_KIND_FIXED, AT(device_id), ID_SIZE, ID_SIZE, NULL},
-    {5, MOULT_KIND_U8, AT(action), 0, MOULT_ACTION_KEYSET, NULL},
-    {MOULT_ASSIGNMENT_NONCE, MOULT_KIND_FIXED, AT(nonce), MOULT_NONCE_SIZE,
-     MOULT_NONCE_SIZE, NULL},
-    {7, MOULT_KIND_U64, AT(counter), 0, 0, NULL},
-    {8, MOULT_KIND_U64, AT(iat_s), 0, 0, NULL},
-    {9, MOULT_KIND_U32, AT(ttl_s), 1, MOULT_ASSIGNMENT_TTL_MAX, NULL},
-    {MOULT_ASSIGNMENT_DEPLOYMENT, MOULT_KIND_FIXED, AT(deployment_id), ID_SIZE, ID_SIZE,
-     NULL},
-    {MOULT_ASSIGNMENT_RELEASE, MOULT_KIND_FIXED, AT(release_digest), MOULT_SHA256_SIZE,
-     MOULT_SHA256_SIZE, NULL},
-    {KEYSET_VERSION, MOULT_KIND_U32, AT(keyset_version), 0, UINT32_MAX, NULL},
-    {MOULT_ASSIGNMENT_SOURCES, MOULT_KIND_NESTED, 0, 0, 0, &sources_custom},
-    {MOULT_ASSIGNMENT_POLICY, MOULT_KIND_NESTED, 0, 0, 0, &policy_custom},
-    {MOULT_ASSIGNMENT_NEWEST_SEQUENCE, MOULT_KIND_U64, AT(newest_sequence), 0, 0, NULL},
+    {.key = 1, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_ASSIGNMENT},
+    {.key = 2, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_FORMAT},
+    MOULT_FIELD_FIXED(3, AT(fleet_id), ID_SIZE),
+    MOULT_FIELD_FIXED(4, AT(device_id), ID_SIZE),
+    NUMBER(5, MOULT_KIND_U8, action, 0, MOULT_ACTION_KEYSET),
+    MOULT_FIELD_FIXED(MOULT_ASSIGNMENT_NONCE, AT(nonce), MOULT_NONCE_SIZE),
+    MOULT_FIELD_U64(7, AT(counter), 0),
+    MOULT_FIELD_U64(8, AT(iat_s), 0),
+    NUMBER(9, MOULT_KIND_U32, ttl_s, 1, MOULT_ASSIGNMENT_TTL_MAX),
+    MOULT_FIELD_FIXED(MOULT_ASSIGNMENT_DEPLOYMENT, AT(deployment_id), ID_SIZE),
+    MOULT_FIELD_FIXED(MOULT_ASSIGNMENT_RELEASE, AT(release_digest), MOULT_SHA256_SIZE),
+    NUMBER(KEYSET_VERSION, MOULT_KIND_U32, keyset_version, 0, UINT32_MAX),
+    {.key = MOULT_ASSIGNMENT_SOURCES,
+     .kind = MOULT_KIND_MAPS,
+     .offset = AT(sources),
+     .min = 1,
+     .max = MOULT_ASSIGNMENT_SOURCES_MAX,
+     .map = &source_map},
+    {.key = MOULT_ASSIGNMENT_POLICY,
+     .kind = MOULT_KIND_MAP,
+     .offset = AT(policy),
+     .map = &policy_map},
+    MOULT_FIELD_U64(MOULT_ASSIGNMENT_NEWEST_SEQUENCE, AT(newest_sequence), 0),
 };
 static const struct moult_map map = {
     .fields = fields,
-    .count = MOULT_FIELD_COUNT_OF(fields),
+    .field_count = MOULT_COUNT_OF(fields),
     .size = sizeof(struct moult_assignment),
     .extensions = AT(extensions),
     .required = 0x3be | 1u << KEYSET_VERSION, /* 1..5, 7..9 */
+    .is_sound = is_sound_assignment,
 };
 #undef AT
 
@@ -223,13 +190,7 @@ enum moult_status moult_assignment_parse(struct moult_bytes payload,
                                          struct moult_assignment *out,
                                          struct moult_finding *finding)
 {
-    enum moult_status st =
-        moult_statement_read(MOULT_STATEMENT_ASSIGNMENT, payload, &map, out, finding);
-    if (st != MOULT_OK) { return st; }
-    bool is_complete = has(out->present, MOULT_ASSIGNMENT_RELEASE) &&
-                       has(out->present, MOULT_ASSIGNMENT_SOURCES);
-    if (out->action != MOULT_ACTION_INSTALL || is_complete) { return MOULT_OK; }
-    return moult_statement_bad_field(MOULT_STATEMENT_ASSIGNMENT, payload, NULL, finding);
+    return moult_statement_read(MOULT_STATEMENT_ASSIGNMENT, payload, &map, out, finding);
 }
 
 void moult_assignment_write(struct moult_cbor_writer *writer,

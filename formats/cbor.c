@@ -16,55 +16,51 @@ static size_t left(const struct moult_cbor_reader *reader)
     return (size_t)(reader->end - reader->at);
 }
 
-/* Bytes of the argument behind the first byte; -1 for additional information 28..31. */
-static int argument_size(uint8_t info)
-{
-    if (info < 24) { return 0; }
-    return info <= 27 ? 1 << (info - 24) : -1;
-}
-
-/* Smallest value that needs an argument of `size` bytes. */
-static uint64_t argument_min(int size)
-{
-    if (size == 1) { return 24; }
-    return size == 0 ? 0 : (uint64_t)1 << (size * 4);
-}
-
 /* Whether a head stands for something the profile has and the input can hold. */
 static bool is_plausible(const struct head *head, size_t rest)
 {
-    switch (head->type) {
-    case MOULT_CBOR_BYTES:
-    case MOULT_CBOR_TEXT:
-    case MOULT_CBOR_ARRAY:
-        return head->value <= rest;
-    case MOULT_CBOR_MAP:
-        return head->value <= rest / 2;
-    case MOULT_CBOR_SIMPLE:
+    if (head->type == MOULT_CBOR_SIMPLE) {
         return head->value >= SIMPLE_FALSE && head->value <= SIMPLE_NULL;
-    default:
-        return true;
     }
+    bool has_contents = head->type >= MOULT_CBOR_BYTES && head->type <= MOULT_CBOR_MAP;
+    return !has_contents || head->value <= rest >> (head->type == MOULT_CBOR_MAP);
+}
+
+/* An argument of 1, 2, 4 or 8 bytes. False when a shorter form would do: a single byte
+ * below 24, or an upper half that is all zero. */
+static bool read_argument(const uint8_t *at, unsigned size, uint64_t *value)
+{
+    *value = 0;
+    for (unsigned i = 0; i < size; i++) {
+        *value = *value << 8 | at[i];
+        if (i + 1 == size / 2 && *value == 0) { return false; }
+    }
+    return size > 1 || *value >= 24;
 }
 
 /* Reads a head in its shortest form and nothing else. False leaves the reader where it was.
- */
+ * */
 static bool read_head(struct moult_cbor_reader *reader, struct head *head)
 {
-    if (left(reader) == 0) { return false; }
-    uint8_t first = *reader->at;
-    int size = argument_size(first & 31);
-    if (size < 0 || left(reader) - 1 < (size_t)size) { return false; }
-    head->type = first >> 5;
-    if (head->type == MOULT_CBOR_SIMPLE && size > 0) { return false; } /* floats */
-    uint64_t value = size == 0 ? first & 31 : 0;
-    for (int i = 1; i <= size; i++) {
-        value = value << 8 | reader->at[i];
+    const uint8_t *at = reader->at;
+    size_t rest = left(reader);
+    if (rest == 0) { return false; }
+    unsigned info = *at & 31;
+    head->type = *at >> 5;
+    head->value = info;
+    at++;
+    rest--;
+    if (info >= 24) {
+        unsigned size = 1u << (info - 24);
+        bool exists = info <= 27 && head->type != MOULT_CBOR_SIMPLE; /* floats end here */
+        if (!exists || rest < size || !read_argument(at, size, &head->value)) {
+            return false;
+        }
+        at += size;
+        rest -= size;
     }
-    head->value = value;
-    if (value < argument_min(size)) { return false; }
-    if (!is_plausible(head, left(reader) - 1 - (size_t)size)) { return false; }
-    reader->at += 1 + size;
+    if (!is_plausible(head, rest)) { return false; }
+    reader->at = at;
     return true;
 }
 
@@ -102,15 +98,15 @@ enum leave { ALG_ANYWHERE = 1, ALG_IN_KEYS = 2, SIMPLE_ANYWHERE = 4 };
 
 struct walk {
     struct moult_cbor_reader *reader;
-    unsigned leave; /* enum leave */
-    unsigned depth;
-    struct level levels[MOULT_CBOR_DEPTH_MAX];
+    unsigned leave;                                /* enum leave */
+    struct level *top;                             /* the innermost open container */
+    struct level levels[1 + MOULT_CBOR_DEPTH_MAX]; /* the first holds the item itself */
 };
 
 static bool in_extension(const struct level *level)
 {
-    return level && (level->is_extension ||
-                     (level->is_map && level->key_min > MOULT_CBOR_EXTENSION_KEY));
+    return level->is_extension ||
+           (level->is_map && level->key_min > MOULT_CBOR_EXTENSION_KEY);
 }
 
 /* The first item in an element of entry 5 of a keyset: { 5: [ [ -9, ... ], ... ] }. */
@@ -118,9 +114,9 @@ static bool may_be_alg(const struct walk *walk)
 {
     const struct level *levels = walk->levels;
     if (walk->leave & ALG_ANYWHERE) { return true; }
-    return (walk->leave & ALG_IN_KEYS) && walk->depth == KEYSET_KEYS_DEPTH &&
-           levels[0].is_map && levels[0].key_min == KEYSET_KEYS_ENTRY + 1 &&
-           !levels[1].is_map && !levels[2].is_map && !levels[2].is_begun;
+    return (walk->leave & ALG_IN_KEYS) && walk->top == &levels[KEYSET_KEYS_DEPTH] &&
+           levels[1].is_map && levels[1].key_min == KEYSET_KEYS_ENTRY + 1 &&
+           !levels[2].is_map && !levels[3].is_map && !levels[3].is_begun;
 }
 
 static bool is_alg(const struct head *head)
@@ -137,12 +133,14 @@ static bool walk_key(struct level *level, const struct head *head)
     return level->extensions <= MOULT_CBOR_EXTENSIONS_MAX;
 }
 
-static bool walk_into(struct walk *walk, const struct head *head, bool is_extension)
+static bool walk_into(struct walk *walk, const struct head *head)
 {
     bool is_map = head->type == MOULT_CBOR_MAP;
-    if (walk->depth == MOULT_CBOR_DEPTH_MAX) { return false; }
+    bool is_extension = in_extension(walk->top);
+    if (walk->top == &walk->levels[MOULT_CBOR_DEPTH_MAX]) { return false; }
     if (is_map && head->value > MOULT_CBOR_ENTRIES_MAX) { return false; }
-    walk->levels[walk->depth++] = (struct level){
+    walk->top++;
+    *walk->top = (struct level){
         .left = (size_t)head->value << is_map,
         .is_map = is_map,
         .is_extension = is_extension,
@@ -153,16 +151,13 @@ static bool walk_into(struct walk *walk, const struct head *head, bool is_extens
 /* A key, or an item; of a container only its head. */
 static bool walk_step(struct walk *walk)
 {
-    struct level *level = walk->depth ? &walk->levels[walk->depth - 1] : NULL;
-    bool is_key = level && level->is_map && level->left % 2 == 0;
-    bool is_extension = in_extension(level);
+    struct level *level = walk->top;
+    bool is_key = level->is_map && level->left % 2 == 0;
     bool alg = may_be_alg(walk);
     struct head head;
     if (!read_head(walk->reader, &head)) { return false; }
-    if (level) {
-        level->left--;
-        level->is_begun = true;
-    }
+    level->left--;
+    level->is_begun = true;
     if (is_key) { return walk_key(level, &head); }
     switch (head.type) {
     case MOULT_CBOR_UINT:
@@ -174,9 +169,9 @@ static bool walk_step(struct walk *walk)
         return skip_string(walk->reader, &head);
     case MOULT_CBOR_ARRAY:
     case MOULT_CBOR_MAP:
-        return walk_into(walk, &head, is_extension);
+        return walk_into(walk, &head);
     case MOULT_CBOR_SIMPLE:
-        return is_extension || (walk->leave & SIMPLE_ANYWHERE);
+        return (walk->leave & SIMPLE_ANYWHERE) || in_extension(level);
     default:
         return false; /* a tag */
     }
@@ -185,17 +180,18 @@ static bool walk_step(struct walk *walk)
 /* Reads one item whole. False leaves the reader at the head that is wrong. */
 static bool walk_item(struct moult_cbor_reader *reader, unsigned leave)
 {
-    struct walk walk = {.reader = reader, .leave = leave};
-    do {
+    struct walk walk = {.reader = reader, .leave = leave, .levels[0].left = 1};
+    walk.top = walk.levels;
+    while (walk.levels[0].left > 0 || walk.top > walk.levels) {
         const uint8_t *start = reader->at;
         if (!walk_step(&walk)) {
             reader->at = start;
             return false;
         }
-        while (walk.depth > 0 && walk.levels[walk.depth - 1].left == 0) {
-            walk.depth--;
+        while (walk.top > walk.levels && walk.top->left == 0) {
+            walk.top--;
         }
-    } while (walk.depth > 0);
+    }
     return true;
 }
 
@@ -375,21 +371,19 @@ static void put(struct moult_cbor_writer *writer, const uint8_t *data, size_t si
 static void put_head(struct moult_cbor_writer *writer, enum moult_cbor_type type,
                      uint64_t value)
 {
-    int size = 8;
-    while (size > 0 && value < argument_min(size)) {
-        size /= 2;
-    }
     uint8_t bytes[9];
-    uint8_t info = 0;
-    while (size > 0 && argument_size((uint8_t)(24 + info)) != size) {
-        info++;
+    unsigned size = 0, info = (unsigned)value;
+    if (value >= 24) {
+        unsigned step = value > UINT32_MAX ? 3 : value > UINT16_MAX ? 2 : value > UINT8_MAX;
+        size = 1u << step;
+        info = 24 + step;
     }
-    bytes[0] = (uint8_t)(type << 5 | (size == 0 ? (uint8_t)value : 24 + info));
-    for (int i = size; i > 0; i--) {
+    bytes[0] = (uint8_t)((unsigned)type << 5 | info);
+    for (unsigned i = size; i > 0; i--) {
         bytes[i] = (uint8_t)value;
         value >>= 8;
     }
-    put(writer, bytes, (size_t)size + 1);
+    put(writer, bytes, size + 1);
 }
 
 void moult_cbor_write_u64(struct moult_cbor_writer *writer, uint64_t value)

@@ -3,15 +3,16 @@
 #include <assert.h>
 #include <string.h>
 #include "formats/codes.h"
+#include "formats/statement.h"
 
-static void *member(void *record, const struct moult_field *field)
+static void *member(void *record, size_t offset)
 {
-    return (uint8_t *)record + field->offset;
+    return (uint8_t *)record + offset;
 }
 
-static const void *member_const(const void *record, const struct moult_field *field)
+static const void *member_const(const void *record, size_t offset)
 {
-    return (const uint8_t *)record + field->offset;
+    return (const uint8_t *)record + offset;
 }
 
 static uint32_t present_bits(const void *record)
@@ -21,55 +22,29 @@ static uint32_t present_bits(const void *record)
     return bits;
 }
 
-static struct moult_cbor_list *extensions_of(const struct moult_map *map, void *record)
+static const struct moult_field *field_of(const struct moult_map *map, uint32_t key)
 {
-    return (struct moult_cbor_list *)(void *)((uint8_t *)record + map->extensions);
-}
-
-static const struct moult_field *field_of(const struct moult_map *map, uint64_t key)
-{
-    for (unsigned i = 0; i < map->count; i++) {
+    for (unsigned i = 0; i < map->field_count; i++) {
         if (map->fields[i].key == key) { return &map->fields[i]; }
     }
     return NULL;
 }
 
-/* --- reading --- */
+/* --- reading: plain values --- */
 
-/* A value >= 64: kept encoded, since such entries come last and lie side by side. */
-static void read_extension(struct moult_cbor_reader *reader, const struct moult_map *map,
-                           void *record, const uint8_t *start)
-{
-    struct moult_cbor_list *list = extensions_of(map, record);
-    (void)moult_cbor_read_any(reader); /* its failure is in the status */
-    if (list->count == 0) { list->encoded.data = start; }
-    list->encoded.size = (size_t)(reader->at - list->encoded.data);
-    if (list->count == MOULT_CBOR_EXTENSIONS_MAX) {
-        moult_cbor_reject(reader, MOULT_E_FORMAT, start);
-        return;
-    }
-    list->count++;
-}
-
-/* Reads a key. NULL when it is no field of the map: its value is then dealt with. */
-static const struct moult_field *read_key(struct moult_cbor_reader *reader,
-                                          const struct moult_map *map, void *record)
+/* Another format number than ours: a later version, not a mistake. */
+static void read_const(struct moult_cbor_reader *reader, uint64_t value)
 {
     const uint8_t *start = reader->at;
-    uint64_t key = moult_cbor_read_u64(reader, 0, UINT32_MAX);
-    if (key >= MOULT_CBOR_EXTENSION_KEY) {
-        read_extension(reader, map, record, start);
-        return NULL;
-    }
-    const struct moult_field *field = field_of(map, key);
-    if (!field) {
-        moult_cbor_reject(reader, MOULT_E_UNSUPPORTED, start);
-        (void)moult_cbor_read_any(reader); /* its failure is in the status */
-        return NULL;
-    }
-    uint32_t bits = present_bits(record) | UINT32_C(1) << field->key;
-    memcpy(record, &bits, sizeof bits);
-    return field;
+    if (moult_cbor_read_u64(reader, 0, UINT64_MAX) == value) { return; }
+    moult_cbor_reject(reader, MOULT_E_UNSUPPORTED, start);
+}
+
+static void read_alg(struct moult_cbor_reader *reader)
+{
+    const uint8_t *start = reader->at;
+    if (moult_cbor_read_alg(reader) == MOULT_CBOR_ESP256) { return; }
+    moult_cbor_reject(reader, MOULT_E_RANGE, start);
 }
 
 static void read_number(struct moult_cbor_reader *reader, const struct moult_field *field,
@@ -93,22 +68,17 @@ static void read_number(struct moult_cbor_reader *reader, const struct moult_fie
     }
 }
 
-/* Another format number than ours: a later version, not a mistake. */
-static void read_const(struct moult_cbor_reader *reader, uint64_t value)
-{
-    const uint8_t *start = reader->at;
-    if (moult_cbor_read_u64(reader, 0, UINT64_MAX) == value) { return; }
-    moult_cbor_reject(reader, MOULT_E_UNSUPPORTED, start);
-}
-
-static void read_value(struct moult_cbor_reader *reader, const struct moult_field *field,
+static void read_plain(struct moult_cbor_reader *reader, const struct moult_field *field,
                        void *record)
 {
-    void *at = member(record, field);
+    void *at = member(record, field->offset);
     struct moult_bytes *bytes = at;
     switch (field->kind) {
     case MOULT_KIND_CONST:
         read_const(reader, field->min);
+        break;
+    case MOULT_KIND_ALG:
+        read_alg(reader);
         break;
     case MOULT_KIND_FIXED:
         *(const uint8_t **)at = moult_cbor_read_fixed(reader, field->max);
@@ -122,14 +92,93 @@ static void read_value(struct moult_cbor_reader *reader, const struct moult_fiel
     case MOULT_KIND_ANY:
         *bytes = moult_cbor_read_any(reader);
         break;
-    case MOULT_KIND_CUSTOM:
-    case MOULT_KIND_NESTED:
-        field->custom->read(reader, record);
-        break;
     default:
         read_number(reader, field, at);
         break;
     }
+}
+
+/* --- reading: arrays --- */
+
+static void read_tuple(struct moult_cbor_reader *reader, const struct moult_array *array,
+                       void *element)
+{
+    uint32_t count = moult_cbor_read_array(reader, array->row_count, array->row_count);
+    for (uint32_t i = 0; i < count; i++) {
+        read_plain(reader, &array->rows[i], element);
+    }
+}
+
+static void read_array(struct moult_cbor_reader *reader, const struct moult_field *field,
+                       void *record)
+{
+    const struct moult_array *array = field->array;
+    uint8_t *element = member(record, field->offset);
+    uint32_t count = moult_cbor_read_array(reader, field->min, field->max);
+    *(uint8_t *)member(record, array->count) = (uint8_t)count;
+    for (; count > 0; count--) {
+        if (field->kind == MOULT_KIND_LIST) {
+            read_plain(reader, array->rows, element);
+        } else {
+            read_tuple(reader, array, element);
+        }
+        element += array->stride;
+    }
+}
+
+static void read_value(struct moult_cbor_reader *reader, const struct moult_field *field,
+                       void *record)
+{
+    void *at = member(record, field->offset);
+    switch (field->kind) {
+    case MOULT_KIND_TUPLE:
+        read_tuple(reader, field->array, at);
+        break;
+    case MOULT_KIND_TUPLES:
+    case MOULT_KIND_LIST:
+        read_array(reader, field, record);
+        break;
+    case MOULT_KIND_CUSTOM:
+        field->custom->read(reader, at);
+        break;
+    default:
+        read_plain(reader, field, record);
+        break;
+    }
+}
+
+/* --- reading: maps --- */
+
+/* An entry >= 64: kept encoded, since such entries come last and lie side by side. */
+static void read_extension(struct moult_cbor_reader *reader, const struct moult_map *map,
+                           void *record, const uint8_t *start)
+{
+    struct moult_cbor_list *list = member(record, map->extensions);
+    (void)moult_cbor_read_any(reader); /* its failure is in the status */
+    if (list->count == 0) { list->encoded.data = start; }
+    list->encoded.size = (size_t)(reader->at - list->encoded.data);
+    list->count++;
+}
+
+/* Reads a key. NULL when it is no field of the map: its value is then dealt with. */
+static const struct moult_field *read_key(struct moult_cbor_reader *reader,
+                                          const struct moult_map *map, void *record)
+{
+    const uint8_t *start = reader->at;
+    uint32_t key = (uint32_t)moult_cbor_read_u64(reader, 0, UINT32_MAX);
+    if (key >= MOULT_CBOR_EXTENSION_KEY) {
+        read_extension(reader, map, record, start);
+        return NULL;
+    }
+    const struct moult_field *field = field_of(map, key);
+    if (!field) {
+        moult_cbor_reject(reader, MOULT_E_UNSUPPORTED, start);
+        (void)moult_cbor_read_any(reader); /* its failure is in the status */
+        return NULL;
+    }
+    uint32_t bits = present_bits(record) | UINT32_C(1) << key;
+    memcpy(record, &bits, sizeof bits);
+    return field;
 }
 
 static uint32_t begin(struct moult_cbor_reader *reader, const struct moult_map *map,
@@ -142,26 +191,13 @@ static uint32_t begin(struct moult_cbor_reader *reader, const struct moult_map *
 static void finish(struct moult_cbor_reader *reader, const struct moult_map *map,
                    const void *record, const uint8_t *start)
 {
-    if ((present_bits(record) & map->required) != map->required) {
-        moult_cbor_reject(reader, MOULT_E_RANGE, start);
-    }
+    bool is_whole = (present_bits(record) & map->required) == map->required;
+    if (is_whole && (!map->is_sound || map->is_sound(record))) { return; }
+    moult_cbor_reject(reader, MOULT_E_RANGE, start);
 }
 
 void moult_map_read(struct moult_cbor_reader *reader, const struct moult_map *map,
                     void *record)
-{
-    const uint8_t *start = reader->at;
-    for (uint32_t left = begin(reader, map, record); left > 0; left--) {
-        const struct moult_field *field = read_key(reader, map, record);
-        if (!field) { continue; }
-        assert(field->kind != MOULT_KIND_NESTED);
-        read_value(reader, field, record);
-    }
-    finish(reader, map, record, start);
-}
-
-void moult_record_read(struct moult_cbor_reader *reader, const struct moult_map *map,
-                       void *record)
 {
     const uint8_t *start = reader->at;
     for (uint32_t left = begin(reader, map, record); left > 0; left--) {
@@ -171,35 +207,64 @@ void moult_record_read(struct moult_cbor_reader *reader, const struct moult_map 
     finish(reader, map, record, start);
 }
 
-static uint32_t offset_of_fault(const struct moult_cbor_reader *reader)
+static void read_maps(struct moult_cbor_reader *reader, const struct moult_field *field,
+                      void *record)
 {
-    return (uint32_t)moult_cbor_fault(reader);
+    uint8_t *element = member(record, field->offset);
+    uint32_t count = moult_cbor_read_array(reader, field->min, field->max);
+    *(uint8_t *)member(record, field->map->count) = (uint8_t)count;
+    for (; count > 0; count--) {
+        moult_map_read(reader, field->map, element);
+        element += field->map->size;
+    }
+}
+
+void moult_record_read(struct moult_cbor_reader *reader, const struct moult_map *map,
+                       void *record)
+{
+    const uint8_t *start = reader->at;
+    for (uint32_t left = begin(reader, map, record); left > 0; left--) {
+        const struct moult_field *field = read_key(reader, map, record);
+        if (!field) { continue; }
+        switch (field->kind) {
+        case MOULT_KIND_MAP:
+            moult_map_read(reader, field->map, member(record, field->offset));
+            break;
+        case MOULT_KIND_MAPS:
+            read_maps(reader, field, record);
+            break;
+        default:
+            read_value(reader, field, record);
+            break;
+        }
+    }
+    finish(reader, map, record, start);
 }
 
 enum moult_status moult_message_read(struct moult_bytes message, size_t size_max,
                                      const struct moult_map *map, void *record,
                                      struct moult_finding *finding)
 {
-    struct moult_finding bad = {.detail = MOULT_D_CBOR_PROFILE};
+    struct moult_finding unwanted;
+    if (!finding) { finding = &unwanted; }
+    (void)moult_refuse(finding, MOULT_OK, MOULT_D_CBOR_PROFILE, 0,
+                       0); /* a status comes below */
     if (message.size > size_max) {
-        bad.expected = (uint32_t)size_max;
-        bad.found = message.size > UINT32_MAX ? UINT32_MAX : (uint32_t)message.size;
-        return moult_found(finding, MOULT_E_RANGE, bad);
+        finding->expected = (uint32_t)size_max;
+        finding->found = message.size > UINT32_MAX ? UINT32_MAX : (uint32_t)message.size;
+        return MOULT_E_RANGE;
     }
     size_t where;
     if (moult_cbor_check(message, MOULT_CBOR_PAYLOAD, &where) != MOULT_OK) {
-        bad.where = (uint32_t)where;
-        return moult_found(finding, MOULT_E_FORMAT, bad);
+        finding->where = (uint32_t)where;
+        return MOULT_E_FORMAT;
     }
     struct moult_cbor_reader reader;
     moult_cbor_reader_init(&reader, message);
     moult_record_read(&reader, map, record);
-    if (reader.status == MOULT_OK) {
-        return moult_found(finding, MOULT_OK, (struct moult_finding){0});
-    }
-    bad.where = offset_of_fault(&reader);
-    bool unknown = reader.status == MOULT_E_UNSUPPORTED;
-    return moult_found(finding, unknown ? MOULT_E_UNSUPPORTED : MOULT_E_FORMAT, bad);
+    if (reader.status == MOULT_OK) { return moult_accept(finding); }
+    finding->where = (uint32_t)moult_cbor_fault(&reader);
+    return reader.status == MOULT_E_UNSUPPORTED ? MOULT_E_UNSUPPORTED : MOULT_E_FORMAT;
 }
 
 /* --- writing --- */
@@ -218,14 +283,17 @@ static uint64_t number_of(const struct moult_field *field, const void *at)
     }
 }
 
-static void write_value(struct moult_cbor_writer *writer, const struct moult_field *field,
+static void write_plain(struct moult_cbor_writer *writer, const struct moult_field *field,
                         const void *record)
 {
-    const void *at = member_const(record, field);
+    const void *at = member_const(record, field->offset);
     const struct moult_bytes *bytes = at;
     switch (field->kind) {
     case MOULT_KIND_CONST:
         moult_cbor_write_u64(writer, field->min);
+        break;
+    case MOULT_KIND_ALG:
+        moult_cbor_write_alg(writer, MOULT_CBOR_ESP256);
         break;
     case MOULT_KIND_FIXED:
         moult_cbor_write_bytes(writer, *(const uint8_t *const *)at, field->max);
@@ -239,12 +307,56 @@ static void write_value(struct moult_cbor_writer *writer, const struct moult_fie
     case MOULT_KIND_ANY:
         moult_cbor_write_raw(writer, *bytes);
         break;
-    case MOULT_KIND_CUSTOM:
-    case MOULT_KIND_NESTED:
-        field->custom->write(writer, record);
-        break;
     default:
         moult_cbor_write_u64(writer, number_of(field, at));
+        break;
+    }
+}
+
+static void write_tuple(struct moult_cbor_writer *writer, const struct moult_array *array,
+                        const void *element)
+{
+    moult_cbor_write_array(writer, array->row_count);
+    for (unsigned i = 0; i < array->row_count; i++) {
+        write_plain(writer, &array->rows[i], element);
+    }
+}
+
+static void write_array(struct moult_cbor_writer *writer, const struct moult_field *field,
+                        const void *record)
+{
+    const struct moult_array *array = field->array;
+    const uint8_t *element = member_const(record, field->offset);
+    uint8_t count = *(const uint8_t *)member_const(record, array->count);
+    assert(count >= field->min && count <= field->max);
+    moult_cbor_write_array(writer, count);
+    for (; count > 0; count--) {
+        if (field->kind == MOULT_KIND_LIST) {
+            write_plain(writer, array->rows, element);
+        } else {
+            write_tuple(writer, array, element);
+        }
+        element += array->stride;
+    }
+}
+
+static void write_value(struct moult_cbor_writer *writer, const struct moult_field *field,
+                        const void *record)
+{
+    const void *at = member_const(record, field->offset);
+    switch (field->kind) {
+    case MOULT_KIND_TUPLE:
+        write_tuple(writer, field->array, at);
+        break;
+    case MOULT_KIND_TUPLES:
+    case MOULT_KIND_LIST:
+        write_array(writer, field, record);
+        break;
+    case MOULT_KIND_CUSTOM:
+        field->custom->write(writer, at);
+        break;
+    default:
+        write_plain(writer, field, record);
         break;
     }
 }
@@ -259,10 +371,9 @@ static const struct moult_cbor_list *write_head(struct moult_cbor_writer *writer
                                                 const struct moult_map *map,
                                                 const void *record)
 {
-    const void *at = (const uint8_t *)record + map->extensions;
-    const struct moult_cbor_list *extensions = at;
+    const struct moult_cbor_list *extensions = member_const(record, map->extensions);
     uint32_t count = extensions->count;
-    for (unsigned i = 0; i < map->count; i++) {
+    for (unsigned i = 0; i < map->field_count; i++) {
         count += is_written(map, &map->fields[i], record);
     }
     moult_cbor_write_map(writer, count);
@@ -273,9 +384,8 @@ void moult_map_write(struct moult_cbor_writer *writer, const struct moult_map *m
                      const void *record)
 {
     const struct moult_cbor_list *extensions = write_head(writer, map, record);
-    for (unsigned i = 0; i < map->count; i++) {
+    for (unsigned i = 0; i < map->field_count; i++) {
         const struct moult_field *field = &map->fields[i];
-        assert(field->kind != MOULT_KIND_NESTED);
         if (!is_written(map, field, record)) { continue; }
         moult_cbor_write_u64(writer, field->key);
         write_value(writer, field, record);
@@ -283,15 +393,38 @@ void moult_map_write(struct moult_cbor_writer *writer, const struct moult_map *m
     moult_cbor_write_raw(writer, extensions->encoded);
 }
 
+static void write_maps(struct moult_cbor_writer *writer, const struct moult_field *field,
+                       const void *record)
+{
+    const uint8_t *element = member_const(record, field->offset);
+    uint8_t count = *(const uint8_t *)member_const(record, field->map->count);
+    assert(count >= field->min && count <= field->max);
+    moult_cbor_write_array(writer, count);
+    for (; count > 0; count--) {
+        moult_map_write(writer, field->map, element);
+        element += field->map->size;
+    }
+}
+
 void moult_record_write(struct moult_cbor_writer *writer, const struct moult_map *map,
                         const void *record)
 {
     const struct moult_cbor_list *extensions = write_head(writer, map, record);
-    for (unsigned i = 0; i < map->count; i++) {
+    for (unsigned i = 0; i < map->field_count; i++) {
         const struct moult_field *field = &map->fields[i];
         if (!is_written(map, field, record)) { continue; }
         moult_cbor_write_u64(writer, field->key);
-        write_value(writer, field, record);
+        switch (field->kind) {
+        case MOULT_KIND_MAP:
+            moult_map_write(writer, field->map, member_const(record, field->offset));
+            break;
+        case MOULT_KIND_MAPS:
+            write_maps(writer, field, record);
+            break;
+        default:
+            write_value(writer, field, record);
+            break;
+        }
     }
     moult_cbor_write_raw(writer, extensions->encoded);
 }

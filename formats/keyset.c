@@ -8,37 +8,10 @@ enum { KEY_NOT_AFTER = 7, KEY_FLOORS = 8, ID_SIZE = 16 };
 
 /* --- the map --- */
 
-/* 5: [ [ -9, X || Y ], ... ] */
-static void read_keys(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_keyset *keyset = record;
-    uint32_t count =
-        moult_cbor_read_array(reader, MOULT_KEYSET_KEYS_MIN, MOULT_KEYSET_KEYS_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *start = reader->at;
-        if (moult_cbor_read_array(reader, 2, 2) != 2) { continue; } /* it was skipped */
-        if (moult_cbor_read_alg(reader) != MOULT_CBOR_ESP256) {
-            moult_cbor_reject(reader, MOULT_E_RANGE, start);
-        }
-        keyset->keys[i] = moult_cbor_read_fixed(reader, MOULT_PUBKEY_SIZE);
-    }
-    keyset->key_count = (uint8_t)count;
-}
-
-static void write_keys(struct moult_cbor_writer *writer, const void *record)
-{
-    const struct moult_keyset *keyset = record;
-    moult_cbor_write_array(writer, keyset->key_count);
-    for (unsigned i = 0; i < keyset->key_count; i++) {
-        moult_cbor_write_array(writer, 2);
-        moult_cbor_write_alg(writer, MOULT_CBOR_ESP256);
-        moult_cbor_write_bytes(writer, keyset->keys[i], MOULT_PUBKEY_SIZE);
-    }
-}
-
 /* [ threshold, [ indices ] ] */
-static void read_role(struct moult_cbor_reader *reader, struct moult_keyset_role *role)
+static void read_role(struct moult_cbor_reader *reader, void *member)
 {
+    struct moult_keyset_role *role = member;
     if (moult_cbor_read_array(reader, 2, 2) != 2) { return; }
     role->threshold = (uint8_t)moult_cbor_read_u64(reader, 1, MOULT_KEYSET_THRESHOLD_MAX);
     role->count = (uint8_t)moult_cbor_read_array(reader, 1, MOULT_KEYSET_KEYS_MAX);
@@ -47,9 +20,9 @@ static void read_role(struct moult_cbor_reader *reader, struct moult_keyset_role
     }
 }
 
-static void write_role(struct moult_cbor_writer *writer,
-                       const struct moult_keyset_role *role)
+static void write_role(struct moult_cbor_writer *writer, const void *member)
 {
+    const struct moult_keyset_role *role = member;
     moult_cbor_write_array(writer, 2);
     moult_cbor_write_u64(writer, role->threshold);
     moult_cbor_write_array(writer, role->count);
@@ -58,42 +31,22 @@ static void write_role(struct moult_cbor_writer *writer,
     }
 }
 
-#define ROLE_FUNCTIONS(name, role)                                                         \
-    static void read_##name(struct moult_cbor_reader *reader, void *record)                \
-    {                                                                                      \
-        read_role(reader, &((struct moult_keyset_roles *)record)->of[role]);               \
-    }                                                                                      \
-    static void write_##name(struct moult_cbor_writer *writer, const void *record)         \
-    {                                                                                      \
-        write_role(writer, &((const struct moult_keyset_roles *)record)->of[role]);        \
-    }                                                                                      \
-    static const struct moult_field_custom name##_role = {read_##name, write_##name};
-ROLE_FUNCTIONS(root, MOULT_ROLE_ROOT)
-ROLE_FUNCTIONS(release, MOULT_ROLE_RELEASE)
-ROLE_FUNCTIONS(assign, MOULT_ROLE_ASSIGN)
+static const struct moult_field_custom role_custom = {read_role, write_role};
 
+#define ROLE(role)                                                                         \
+    {                                                                                      \
+        .key = role, .kind = MOULT_KIND_CUSTOM,                                            \
+        .offset = offsetof(struct moult_keyset_roles, of[role]), .custom = &role_custom    \
+    }
 static const struct moult_field role_fields[] = {
-    {.key = MOULT_ROLE_ROOT, .kind = MOULT_KIND_CUSTOM, .custom = &root_role},
-    {.key = MOULT_ROLE_RELEASE, .kind = MOULT_KIND_CUSTOM, .custom = &release_role},
-    {.key = MOULT_ROLE_ASSIGN, .kind = MOULT_KIND_CUSTOM, .custom = &assign_role},
-};
+    ROLE(MOULT_ROLE_ROOT), ROLE(MOULT_ROLE_RELEASE), ROLE(MOULT_ROLE_ASSIGN)};
 static const struct moult_map role_map = {
     .fields = role_fields,
-    .count = MOULT_FIELD_COUNT_OF(role_fields),
+    .field_count = MOULT_COUNT_OF(role_fields),
     .size = sizeof(struct moult_keyset_roles),
     .extensions = offsetof(struct moult_keyset_roles, extensions),
     .required = 1u << MOULT_ROLE_ROOT | 1u << MOULT_ROLE_RELEASE | 1u << MOULT_ROLE_ASSIGN,
 };
-
-static void read_roles(struct moult_cbor_reader *reader, void *record)
-{
-    moult_map_read(reader, &role_map, &((struct moult_keyset *)record)->roles);
-}
-
-static void write_roles(struct moult_cbor_writer *writer, const void *record)
-{
-    moult_map_write(writer, &role_map, &((const struct moult_keyset *)record)->roles);
-}
 
 /* [ class, sequence, introduced ] */
 static void read_floor(struct moult_cbor_reader *reader, struct moult_keyset_floor *floor)
@@ -105,44 +58,62 @@ static void read_floor(struct moult_cbor_reader *reader, struct moult_keyset_flo
     floor->introduced = (uint32_t)moult_cbor_read_u64(reader, 0, UINT32_MAX);
 }
 
-static void read_floors(struct moult_cbor_reader *reader, void *record)
+/* Checked one by one, kept encoded. */
+static void read_floors(struct moult_cbor_reader *reader, void *member)
 {
-    struct moult_keyset *keyset = record;
-    uint32_t count = moult_cbor_read_array(reader, 1, MOULT_KEYSET_FLOORS_MAX);
-    const uint8_t *start = reader->at;
-    for (uint32_t i = 0; i < count; i++) {
+    struct moult_cbor_list *list = member;
+    list->count = (uint8_t)moult_cbor_read_array(reader, 1, MOULT_KEYSET_FLOORS_MAX);
+    list->encoded.data = reader->at;
+    for (unsigned i = 0; i < list->count; i++) {
         struct moult_keyset_floor floor;
         read_floor(reader, &floor);
     }
-    keyset->floors.encoded = (struct moult_bytes){start, (size_t)(reader->at - start)};
-    keyset->floors.count = (uint8_t)count;
+    list->encoded.size = (size_t)(reader->at - list->encoded.data);
 }
 
-static void write_floors(struct moult_cbor_writer *writer, const void *record)
+static void write_floors(struct moult_cbor_writer *writer, const void *member)
 {
-    const struct moult_keyset *keyset = record;
-    moult_cbor_write_array(writer, keyset->floors.count);
-    moult_cbor_write_raw(writer, keyset->floors.encoded);
+    const struct moult_cbor_list *list = member;
+    moult_cbor_write_array(writer, list->count);
+    moult_cbor_write_raw(writer, list->encoded);
 }
 
-static const struct moult_field_custom keys_custom = {read_keys, write_keys};
-static const struct moult_field_custom roles_custom = {read_roles, write_roles};
 static const struct moult_field_custom floors_custom = {read_floors, write_floors};
+
+/* [ -9, X || Y ], stored as a pointer each */
+static const struct moult_field key_rows[] = {
+    {.kind = MOULT_KIND_ALG},
+    MOULT_FIELD_FIXED(0, 0, MOULT_PUBKEY_SIZE),
+};
+static const struct moult_array keys_array = {
+    .rows = key_rows,
+    .row_count = MOULT_COUNT_OF(key_rows),
+    .stride = sizeof(const uint8_t *),
+    .count = offsetof(struct moult_keyset, key_count),
+};
 
 #define AT(name) offsetof(struct moult_keyset, name)
 static const struct moult_field fields[] = {
-    {1, MOULT_KIND_CONST, 0, MOULT_STATEMENT_KEYSET, 0, NULL},
-    {2, MOULT_KIND_CONST, 0, MOULT_STATEMENT_FORMAT, 0, NULL},
-    {3, MOULT_KIND_FIXED, AT(fleet_id), ID_SIZE, ID_SIZE, NULL},
-    {4, MOULT_KIND_U32, AT(version), 1, UINT32_MAX, NULL},
-    {5, MOULT_KIND_CUSTOM, 0, 0, 0, &keys_custom},
-    {6, MOULT_KIND_NESTED, 0, 0, 0, &roles_custom},
-    {KEY_NOT_AFTER, MOULT_KIND_U64, AT(not_after), 0, 0, NULL},
-    {KEY_FLOORS, MOULT_KIND_CUSTOM, 0, 0, 0, &floors_custom},
+    {.key = 1, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_KEYSET},
+    {.key = 2, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_FORMAT},
+    MOULT_FIELD_FIXED(3, AT(fleet_id), ID_SIZE),
+    {.key = 4, .kind = MOULT_KIND_U32, .offset = AT(version), .min = 1, .max = UINT32_MAX},
+    {.key = 5,
+     .kind = MOULT_KIND_TUPLES,
+     .offset = AT(keys),
+     .min = MOULT_KEYSET_KEYS_MIN,
+     .max = MOULT_KEYSET_KEYS_MAX,
+     .array = &keys_array},
+    {.key = 6, .kind = MOULT_KIND_MAP, .offset = AT(roles), .map = &role_map},
+    MOULT_FIELD_U64(KEY_NOT_AFTER, AT(not_after), 0),
+    {.key = KEY_FLOORS,
+     .kind = MOULT_KIND_CUSTOM,
+     .offset = AT(floors),
+     .custom = &floors_custom},
 };
 static const struct moult_map map = {
     .fields = fields,
-    .count = MOULT_FIELD_COUNT_OF(fields),
+    .field_count = MOULT_COUNT_OF(fields),
     .size = sizeof(struct moult_keyset),
     .extensions = AT(extensions),
     .required = 0x7e, /* 1..6 */

@@ -1,19 +1,23 @@
 /* message_parts.h - parts that check-in and report messages share.
  *
- * Layer    formats: pure functions. Private to formats/.
+ * Layer    formats: constants. Private to formats/.
  */
 #ifndef MOULT_FORMATS_MESSAGE_PARTS_H
 #define MOULT_FORMATS_MESSAGE_PARTS_H
 
+#include "formats/fields.h"
 #include "formats/message_report.h"
 
-/* [ 1*8 deployment id ] */
-void moult_gone_read(struct moult_cbor_reader *reader, struct moult_gone *gone);
-void moult_gone_write(struct moult_cbor_writer *writer, const struct moult_gone *gone);
+/* [ 1*8 report ], each one checked, kept encoded in a struct moult_cbor_list. Reads maps,
+ * so it belongs into records only. */
+extern const struct moult_field_custom moult_reports_custom;
 
-/* [ 1*8 report ], each one checked, kept encoded */
-void moult_report_list_read(struct moult_cbor_reader *reader, struct moult_cbor_list *list);
-void moult_report_list_write(struct moult_cbor_writer *writer,
-                             const struct moult_cbor_list *list);
+/* [ 1*8 deployment id ] into struct moult_gone; count_ is the offset of its count. */
+extern const struct moult_field moult_gone_row;
+#define MOULT_GONE_ARRAY(count_)                                                           \
+    {                                                                                      \
+        .rows = &moult_gone_row, .row_count = 1, .stride = sizeof(const uint8_t *),        \
+        .count = (count_)                                                                  \
+    }
 
 #endif

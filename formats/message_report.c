@@ -9,27 +9,35 @@
 enum { MESSAGE_FORMAT = 1, ID_SIZE = 16, CRASH_SIZE = 32 };
 
 #define AT(name) offsetof(struct moult_report, name)
+#define NUMBER(key_, kind_, member, max_)                                                  \
+    {                                                                                      \
+        .key = key_, .kind = kind_, .offset = AT(member), .max = max_                      \
+    }
 static const struct moult_field report_fields[] = {
-    {1, MOULT_KIND_U64, AT(boot_id), 0, 0, NULL},
-    {2, MOULT_KIND_U32, AT(sequence), 0, UINT32_MAX, NULL},
-    {3, MOULT_KIND_FIXED, AT(deployment_id), ID_SIZE, ID_SIZE, NULL},
-    {4, MOULT_KIND_U8, AT(kind), 0, UINT8_MAX, NULL},
-    {MOULT_REPORT_REASON, MOULT_KIND_U16, AT(reason), 0, UINT16_MAX, NULL},
-    {MOULT_REPORT_DETAIL, MOULT_KIND_U16, AT(detail), 0, UINT16_MAX, NULL},
-    {MOULT_REPORT_NATIVE, MOULT_KIND_U32, AT(native), 0, UINT32_MAX, NULL},
-    {MOULT_REPORT_OFFSET, MOULT_KIND_U32, AT(offset), 0, UINT32_MAX, NULL},
-    {MOULT_REPORT_FREE_HEAP, MOULT_KIND_U32, AT(free_heap), 0, UINT32_MAX, NULL},
-    {MOULT_REPORT_LARGEST_BLOCK, MOULT_KIND_U32, AT(largest_block), 0, UINT32_MAX, NULL},
-    {MOULT_REPORT_SIGNAL, MOULT_KIND_U8, AT(signal_dbm), 0, UINT8_MAX, NULL},
-    {MOULT_REPORT_BATTERY, MOULT_KIND_U16, AT(battery_mv), 0, UINT16_MAX, NULL},
-    {MOULT_REPORT_RESET_REASON, MOULT_KIND_U8, AT(reset_reason), 0, UINT8_MAX, NULL},
-    {MOULT_REPORT_TEXT, MOULT_KIND_TEXT, AT(text), 1, MOULT_REPORT_TEXT_MAX, NULL},
-    {MOULT_REPORT_UPTIME, MOULT_KIND_U32, AT(uptime_s), 0, UINT32_MAX, NULL},
-    {MOULT_REPORT_CRASH, MOULT_KIND_FIXED, AT(crash), CRASH_SIZE, CRASH_SIZE, NULL},
+    MOULT_FIELD_U64(1, AT(boot_id), 0),
+    NUMBER(2, MOULT_KIND_U32, sequence, UINT32_MAX),
+    MOULT_FIELD_FIXED(3, AT(deployment_id), ID_SIZE),
+    NUMBER(4, MOULT_KIND_U8, kind, UINT8_MAX),
+    NUMBER(MOULT_REPORT_REASON, MOULT_KIND_U16, reason, UINT16_MAX),
+    NUMBER(MOULT_REPORT_DETAIL, MOULT_KIND_U16, detail, UINT16_MAX),
+    NUMBER(MOULT_REPORT_NATIVE, MOULT_KIND_U32, native, UINT32_MAX),
+    NUMBER(MOULT_REPORT_OFFSET, MOULT_KIND_U32, offset, UINT32_MAX),
+    NUMBER(MOULT_REPORT_FREE_HEAP, MOULT_KIND_U32, free_heap, UINT32_MAX),
+    NUMBER(MOULT_REPORT_LARGEST_BLOCK, MOULT_KIND_U32, largest_block, UINT32_MAX),
+    NUMBER(MOULT_REPORT_SIGNAL, MOULT_KIND_U8, signal_dbm, UINT8_MAX),
+    NUMBER(MOULT_REPORT_BATTERY, MOULT_KIND_U16, battery_mv, UINT16_MAX),
+    NUMBER(MOULT_REPORT_RESET_REASON, MOULT_KIND_U8, reset_reason, UINT8_MAX),
+    {.key = MOULT_REPORT_TEXT,
+     .kind = MOULT_KIND_TEXT,
+     .offset = AT(text),
+     .min = 1,
+     .max = MOULT_REPORT_TEXT_MAX},
+    NUMBER(MOULT_REPORT_UPTIME, MOULT_KIND_U32, uptime_s, UINT32_MAX),
+    MOULT_FIELD_FIXED(MOULT_REPORT_CRASH, AT(crash), CRASH_SIZE),
 };
 static const struct moult_map report_map = {
     .fields = report_fields,
-    .count = MOULT_FIELD_COUNT_OF(report_fields),
+    .field_count = MOULT_COUNT_OF(report_fields),
     .size = sizeof(struct moult_report),
     .extensions = AT(extensions),
     .required = 0x1e, /* 1..4 */
@@ -58,25 +66,30 @@ bool moult_report_next(struct moult_cbor_list *list, struct moult_report *out)
     return reader.status == MOULT_OK;
 }
 
-void moult_report_list_read(struct moult_cbor_reader *reader, struct moult_cbor_list *list)
+/* Reports are maps in an array of their own, checked one by one and kept encoded. */
+static void read_reports(struct moult_cbor_reader *reader, void *member)
 {
-    uint32_t count = moult_cbor_read_array(reader, 1, MOULT_REPORTS_MAX);
-    const uint8_t *start = reader->at;
-    for (uint32_t i = 0; i < count; i++) {
+    struct moult_cbor_list *list = member;
+    list->count = (uint8_t)moult_cbor_read_array(reader, 1, MOULT_REPORTS_MAX);
+    list->encoded.data = reader->at;
+    for (unsigned i = 0; i < list->count; i++) {
         struct moult_report checked;
         moult_map_read(reader, &report_map, &checked);
     }
-    list->encoded = (struct moult_bytes){start, (size_t)(reader->at - start)};
-    list->count = (uint8_t)count;
+    list->encoded.size = (size_t)(reader->at - list->encoded.data);
 }
 
-void moult_report_list_write(struct moult_cbor_writer *writer,
-                             const struct moult_cbor_list *list)
+static void write_reports(struct moult_cbor_writer *writer, const void *member)
 {
+    const struct moult_cbor_list *list = member;
     assert(list->count >= 1 && list->count <= MOULT_REPORTS_MAX);
     moult_cbor_write_array(writer, list->count);
     moult_cbor_write_raw(writer, list->encoded);
 }
+
+const struct moult_field_custom moult_reports_custom = {read_reports, write_reports};
+
+const struct moult_field moult_gone_row = MOULT_FIELD_FIXED(0, 0, ID_SIZE);
 
 /* --- POST report --- */
 
@@ -86,24 +99,16 @@ struct batch {
     struct moult_cbor_list extensions;
 };
 
-static void read_reports(struct moult_cbor_reader *reader, void *record)
-{
-    moult_report_list_read(reader, &((struct batch *)record)->reports);
-}
-
-static void write_reports(struct moult_cbor_writer *writer, const void *record)
-{
-    moult_report_list_write(writer, &((const struct batch *)record)->reports);
-}
-
-static const struct moult_field_custom reports_custom = {read_reports, write_reports};
 static const struct moult_field batch_fields[] = {
-    {1, MOULT_KIND_CONST, 0, MESSAGE_FORMAT, 0, NULL},
-    {2, MOULT_KIND_NESTED, 0, 0, 0, &reports_custom},
+    {.key = 1, .kind = MOULT_KIND_CONST, .min = MESSAGE_FORMAT},
+    {.key = 2,
+     .kind = MOULT_KIND_CUSTOM,
+     .offset = offsetof(struct batch, reports),
+     .custom = &moult_reports_custom},
 };
 static const struct moult_map batch_map = {
     .fields = batch_fields,
-    .count = MOULT_FIELD_COUNT_OF(batch_fields),
+    .field_count = MOULT_COUNT_OF(batch_fields),
     .size = sizeof(struct batch),
     .extensions = offsetof(struct batch, extensions),
     .required = 0x06, /* 1, 2 */
@@ -129,23 +134,6 @@ enum moult_status moult_report_batch_read(struct moult_bytes message,
 
 /* --- its answer --- */
 
-void moult_gone_read(struct moult_cbor_reader *reader, struct moult_gone *gone)
-{
-    gone->count = (uint8_t)moult_cbor_read_array(reader, 1, MOULT_REPORTS_MAX);
-    for (unsigned i = 0; i < gone->count; i++) {
-        gone->deployment_id[i] = moult_cbor_read_fixed(reader, ID_SIZE);
-    }
-}
-
-void moult_gone_write(struct moult_cbor_writer *writer, const struct moult_gone *gone)
-{
-    assert(gone->count >= 1 && gone->count <= MOULT_REPORTS_MAX);
-    moult_cbor_write_array(writer, gone->count);
-    for (unsigned i = 0; i < gone->count; i++) {
-        moult_cbor_write_bytes(writer, gone->deployment_id[i], ID_SIZE);
-    }
-}
-
 struct reply {
     uint32_t present;
     struct moult_gone gone;
@@ -154,24 +142,20 @@ struct reply {
 
 enum { REPLY_GONE = 2 };
 
-static void read_gone(struct moult_cbor_reader *reader, void *record)
-{
-    moult_gone_read(reader, &((struct reply *)record)->gone);
-}
-
-static void write_gone(struct moult_cbor_writer *writer, const void *record)
-{
-    moult_gone_write(writer, &((const struct reply *)record)->gone);
-}
-
-static const struct moult_field_custom gone_custom = {read_gone, write_gone};
+static const struct moult_array gone_array =
+    MOULT_GONE_ARRAY(offsetof(struct reply, gone.count));
 static const struct moult_field reply_fields[] = {
-    {1, MOULT_KIND_CONST, 0, MESSAGE_FORMAT, 0, NULL},
-    {REPLY_GONE, MOULT_KIND_CUSTOM, 0, 0, 0, &gone_custom},
+    {.key = 1, .kind = MOULT_KIND_CONST, .min = MESSAGE_FORMAT},
+    {.key = REPLY_GONE,
+     .kind = MOULT_KIND_LIST,
+     .offset = offsetof(struct reply, gone.deployment_id),
+     .min = 1,
+     .max = MOULT_REPORTS_MAX,
+     .array = &gone_array},
 };
 static const struct moult_map reply_map = {
     .fields = reply_fields,
-    .count = MOULT_FIELD_COUNT_OF(reply_fields),
+    .field_count = MOULT_COUNT_OF(reply_fields),
     .size = sizeof(struct reply),
     .extensions = offsetof(struct reply, extensions),
     .required = 0x02, /* 1 */

@@ -11,148 +11,136 @@ enum {
 
 /* --- component --- */
 
-/* 6: [ min, max ] */
-static void read_revisions(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_component *component = record;
-    const uint8_t *start = reader->at;
-    if (moult_cbor_read_array(reader, 2, 2) != 2) { return; }
-    component->revision_min = (uint16_t)moult_cbor_read_u64(reader, 0, UINT16_MAX);
-    component->revision_max = (uint16_t)moult_cbor_read_u64(reader, 0, UINT16_MAX);
-    if (component->revision_min > component->revision_max) {
-        moult_cbor_reject(reader, MOULT_E_RANGE, start);
-    }
-}
+/* [ min, max ] */
+static const struct moult_field revision_rows[] = {
+    {.kind = MOULT_KIND_U16, .offset = 0, .max = UINT16_MAX},
+    {.kind = MOULT_KIND_U16, .offset = sizeof(uint16_t), .max = UINT16_MAX},
+};
+static const struct moult_array revisions_array = {revision_rows, 2, 0, 0};
+_Static_assert(offsetof(struct moult_component, revision_max) ==
+                   offsetof(struct moult_component, revision_min) + sizeof(uint16_t),
+               "a pair");
 
-static void write_revisions(struct moult_cbor_writer *writer, const void *record)
+/* [ component, sequence ] */
+static const struct moult_field dependency_rows[] = {
+    {.kind = MOULT_KIND_U8,
+     .offset = offsetof(struct moult_dependency, component),
+     .max = UINT8_MAX},
+    MOULT_FIELD_U64(0, offsetof(struct moult_dependency, sequence), 0),
+};
+static const struct moult_array dependencies_array = {
+    .rows = dependency_rows,
+    .row_count = 2,
+    .stride = sizeof(struct moult_dependency),
+    .count = offsetof(struct moult_component, dependency_count),
+};
+
+static bool is_sound_component(const void *record)
 {
     const struct moult_component *component = record;
-    moult_cbor_write_array(writer, 2);
-    moult_cbor_write_u64(writer, component->revision_min);
-    moult_cbor_write_u64(writer, component->revision_max);
-}
-
-/* 9: [ [ component, sequence ], ... ] */
-static void read_dependencies(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_component *component = record;
-    uint32_t count = moult_cbor_read_array(reader, 1, MOULT_RELEASE_DEPENDENCIES_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        struct moult_dependency *dependency = &component->dependencies[i];
-        const uint8_t *start = reader->at;
-        if (moult_cbor_read_array(reader, 2, 2) != 2) { continue; } /* it was skipped */
-        dependency->component = (uint8_t)moult_cbor_read_u64(reader, 0, UINT8_MAX);
-        dependency->sequence = moult_cbor_read_u64(reader, 0, UINT64_MAX);
-        if (dependency->component == component->id) {
-            moult_cbor_reject(reader, MOULT_E_RANGE, start);
-        }
-    }
-    component->dependency_count = (uint8_t)count;
-}
-
-static void write_dependencies(struct moult_cbor_writer *writer, const void *record)
-{
-    const struct moult_component *component = record;
-    moult_cbor_write_array(writer, component->dependency_count);
     for (unsigned i = 0; i < component->dependency_count; i++) {
-        moult_cbor_write_array(writer, 2);
-        moult_cbor_write_u64(writer, component->dependencies[i].component);
-        moult_cbor_write_u64(writer, component->dependencies[i].sequence);
+        if (component->dependencies[i].component == component->id) { return false; }
     }
-}
-
-static const struct moult_field_custom revisions_custom = {read_revisions, write_revisions};
-static const struct moult_field_custom dependencies_custom = {read_dependencies,
-                                                              write_dependencies};
-
-#define AT(name) offsetof(struct moult_component, name)
-static const struct moult_field component_fields[] = {
-    {1, MOULT_KIND_U8, AT(id), 0, UINT8_MAX, NULL},
-    {2, MOULT_KIND_U32, AT(size), 1, UINT32_MAX, NULL},
-    {3, MOULT_KIND_FIXED, AT(digest), MOULT_SHA256_SIZE, MOULT_SHA256_SIZE, NULL},
-    {4, MOULT_KIND_U8, AT(format), 0, MOULT_FORMAT_ESP_APP, NULL},
-    {5, MOULT_KIND_U16, AT(chip_id), 0, UINT16_MAX, NULL},
-    {6, MOULT_KIND_CUSTOM, 0, 0, 0, &revisions_custom},
-    {7, MOULT_KIND_U8, AT(secure_version), 0, UINT8_MAX, NULL},
-    {MOULT_COMPONENT_LABEL, MOULT_KIND_TEXT, AT(label), 1, MOULT_RELEASE_LABEL_MAX, NULL},
-    {MOULT_COMPONENT_DEPENDENCIES, MOULT_KIND_CUSTOM, 0, 0, 0, &dependencies_custom},
-};
-static const struct moult_map component_map = {
-    .fields = component_fields,
-    .count = MOULT_FIELD_COUNT_OF(component_fields),
-    .size = sizeof(struct moult_component),
-    .extensions = AT(extensions),
-    .required = 0xfe, /* 1..7 */
-};
-#undef AT
-
-static bool is_sound_component(const struct moult_component *component)
-{
+    if (component->revision_min > component->revision_max) { return false; }
     if (component->format == MOULT_FORMAT_ESP_APP) {
         return component->chip_id != MOULT_CHIP_ANY;
     }
     return component->secure_version == 0;
 }
 
-/* 7: [ component, ... ], ascending by id */
-static void read_components(struct moult_cbor_reader *reader, void *record)
-{
-    struct moult_release *release = record;
-    uint32_t count = moult_cbor_read_array(reader, 1, MOULT_RELEASE_COMPONENTS_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        struct moult_component *component = &release->components[i];
-        const uint8_t *start = reader->at;
-        moult_map_read(reader, &component_map, component);
-        bool ascends = i == 0 || component->id > component[-1].id;
-        if (!ascends || !is_sound_component(component)) {
-            moult_cbor_reject(reader, MOULT_E_RANGE, start);
-        }
+#define AT(name) offsetof(struct moult_component, name)
+#define U8(key_, member, max_)                                                             \
+    {                                                                                      \
+        .key = key_, .kind = MOULT_KIND_U8, .offset = AT(member), .max = max_              \
     }
-    release->component_count = (uint8_t)count;
-}
-
-static void write_components(struct moult_cbor_writer *writer, const void *record)
-{
-    const struct moult_release *release = record;
-    moult_cbor_write_array(writer, release->component_count);
-    for (unsigned i = 0; i < release->component_count; i++) {
-        moult_map_write(writer, &component_map, &release->components[i]);
-    }
-}
+static const struct moult_field component_fields[] = {
+    U8(1, id, UINT8_MAX),
+    {.key = 2, .kind = MOULT_KIND_U32, .offset = AT(size), .min = 1, .max = UINT32_MAX},
+    MOULT_FIELD_FIXED(3, AT(digest), MOULT_SHA256_SIZE),
+    U8(4, format, MOULT_FORMAT_ESP_APP),
+    {.key = 5, .kind = MOULT_KIND_U16, .offset = AT(chip_id), .max = UINT16_MAX},
+    {.key = 6,
+     .kind = MOULT_KIND_TUPLE,
+     .offset = AT(revision_min),
+     .array = &revisions_array},
+    U8(7, secure_version, UINT8_MAX),
+    {.key = MOULT_COMPONENT_LABEL,
+     .kind = MOULT_KIND_TEXT,
+     .offset = AT(label),
+     .min = 1,
+     .max = MOULT_RELEASE_LABEL_MAX},
+    {.key = MOULT_COMPONENT_DEPENDENCIES,
+     .kind = MOULT_KIND_TUPLES,
+     .offset = AT(dependencies),
+     .min = 1,
+     .max = MOULT_RELEASE_DEPENDENCIES_MAX,
+     .array = &dependencies_array},
+};
+static const struct moult_map component_map = {
+    .fields = component_fields,
+    .field_count = MOULT_COUNT_OF(component_fields),
+    .size = sizeof(struct moult_component),
+    .extensions = AT(extensions),
+    .count = offsetof(struct moult_release, component_count),
+    .required = 0xfe, /* 1..7 */
+    .is_sound = is_sound_component,
+};
+#undef AT
 
 /* --- release --- */
 
-static const struct moult_field_custom components_custom = {read_components,
-                                                            write_components};
+static bool has(const struct moult_release *release, unsigned key)
+{
+    return release->present >> key & 1;
+}
+
+static bool is_sound_release(const void *record)
+{
+    const struct moult_release *release = record;
+    for (unsigned i = 1; i < release->component_count; i++) {
+        if (release->components[i].id <= release->components[i - 1].id) { return false; }
+    }
+    return !has(release, MOULT_RELEASE_ROLLBACK_FLOOR) ||
+           release->rollback_floor <= release->sequence;
+}
 
 #define AT(name) offsetof(struct moult_release, name)
-#define DIGEST(key, name)                                                                  \
-    {                                                                                      \
-        key, MOULT_KIND_FIXED, AT(name), MOULT_SHA256_SIZE, MOULT_SHA256_SIZE, NULL        \
-    }
 static const struct moult_field fields[] = {
-    {1, MOULT_KIND_CONST, 0, MOULT_STATEMENT_RELEASE, 0, NULL},
-    {2, MOULT_KIND_CONST, 0, MOULT_STATEMENT_FORMAT, 0, NULL},
-    {3, MOULT_KIND_FIXED, AT(fleet_id), ID_SIZE, ID_SIZE, NULL},
-    {4, MOULT_KIND_FIXED, AT(class_id), ID_SIZE, ID_SIZE, NULL},
-    {5, MOULT_KIND_U64, AT(sequence), 1, 0, NULL},
-    {6, MOULT_KIND_TEXT, AT(version), 1, MOULT_RELEASE_VERSION_MAX, NULL},
-    {7, MOULT_KIND_NESTED, 0, 0, 0, &components_custom},
-    {MOULT_RELEASE_CREATED, MOULT_KIND_U64, AT(created), 0, 0, NULL},
-    {MOULT_RELEASE_USE_BEFORE, MOULT_KIND_U64, AT(use_before), 0, 0, NULL},
-    {MOULT_RELEASE_SOURCE_SEQUENCE, MOULT_KIND_U64, AT(source_sequence), 0, 0, NULL},
-    DIGEST(MOULT_RELEASE_SBOM, sbom),
-    {MOULT_RELEASE_FLAGS, MOULT_KIND_U32, AT(flags), 0, FLAGS_ALL, NULL},
-    DIGEST(MOULT_RELEASE_PROVENANCE, provenance),
-    DIGEST(MOULT_RELEASE_NOTES, notes),
-    {MOULT_RELEASE_ROLLBACK_FLOOR, MOULT_KIND_U64, AT(rollback_floor), 0, 0, NULL},
+    {.key = 1, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_RELEASE},
+    {.key = 2, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_FORMAT},
+    MOULT_FIELD_FIXED(3, AT(fleet_id), ID_SIZE),
+    MOULT_FIELD_FIXED(4, AT(class_id), ID_SIZE),
+    MOULT_FIELD_U64(5, AT(sequence), 1),
+    {.key = 6,
+     .kind = MOULT_KIND_TEXT,
+     .offset = AT(version),
+     .min = 1,
+     .max = MOULT_RELEASE_VERSION_MAX},
+    {.key = 7,
+     .kind = MOULT_KIND_MAPS,
+     .offset = AT(components),
+     .min = 1,
+     .max = MOULT_RELEASE_COMPONENTS_MAX,
+     .map = &component_map},
+    MOULT_FIELD_U64(MOULT_RELEASE_CREATED, AT(created), 0),
+    MOULT_FIELD_U64(MOULT_RELEASE_USE_BEFORE, AT(use_before), 0),
+    MOULT_FIELD_U64(MOULT_RELEASE_SOURCE_SEQUENCE, AT(source_sequence), 0),
+    MOULT_FIELD_FIXED(MOULT_RELEASE_SBOM, AT(sbom), MOULT_SHA256_SIZE),
+    {.key = MOULT_RELEASE_FLAGS,
+     .kind = MOULT_KIND_U32,
+     .offset = AT(flags),
+     .max = FLAGS_ALL},
+    MOULT_FIELD_FIXED(MOULT_RELEASE_PROVENANCE, AT(provenance), MOULT_SHA256_SIZE),
+    MOULT_FIELD_FIXED(MOULT_RELEASE_NOTES, AT(notes), MOULT_SHA256_SIZE),
+    MOULT_FIELD_U64(MOULT_RELEASE_ROLLBACK_FLOOR, AT(rollback_floor), 0),
 };
 static const struct moult_map map = {
     .fields = fields,
-    .count = MOULT_FIELD_COUNT_OF(fields),
+    .field_count = MOULT_COUNT_OF(fields),
     .size = sizeof(struct moult_release),
     .extensions = AT(extensions),
     .required = 0xfe, /* 1..7 */
+    .is_sound = is_sound_release,
 };
 #undef AT
 
@@ -162,10 +150,8 @@ enum moult_status moult_release_parse(struct moult_bytes payload, struct moult_r
     enum moult_status st =
         moult_statement_read(MOULT_STATEMENT_RELEASE, payload, &map, out, finding);
     if (st != MOULT_OK) { return st; }
-    bool has_floor = out->present >> MOULT_RELEASE_ROLLBACK_FLOOR & 1;
-    if (!has_floor) { out->rollback_floor = out->sequence; }
-    if (out->rollback_floor <= out->sequence) { return MOULT_OK; }
-    return moult_statement_bad_field(MOULT_STATEMENT_RELEASE, payload, NULL, finding);
+    if (!has(out, MOULT_RELEASE_ROLLBACK_FLOOR)) { out->rollback_floor = out->sequence; }
+    return MOULT_OK;
 }
 
 void moult_release_write(struct moult_cbor_writer *writer,
@@ -276,7 +262,7 @@ enum moult_status moult_release_check_rollback(const struct moult_release *relea
         return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_SECVER,
                             facts->secure_version_fused, component->secure_version);
     }
-    bool has_end = release->present >> MOULT_RELEASE_USE_BEFORE & 1;
+    bool has_end = has(release, MOULT_RELEASE_USE_BEFORE);
     if (has_end && facts->now_s != 0 && facts->now_s >= release->use_before) {
         return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_RELEASE_EXPIRED, 0, 0);
     }

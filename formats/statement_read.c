@@ -41,16 +41,15 @@ static enum moult_status read_fields(enum moult_statement kind, struct moult_byt
                                      const struct moult_map *map, void *record,
                                      struct moult_finding *finding)
 {
+    const struct moult_statement_codes *codes = moult_statement_codes(kind);
     struct moult_cbor_reader reader;
     moult_cbor_reader_init(&reader, payload);
     moult_record_read(&reader, map, record);
     if (reader.status == MOULT_OK) { return MOULT_OK; }
-    if (reader.status != MOULT_E_UNSUPPORTED) {
-        return moult_statement_bad_field(kind, payload, reader.fault, finding);
-    }
-    finding->detail = moult_statement_codes(kind)->unknown;
+    bool is_unknown = reader.status == MOULT_E_UNSUPPORTED;
+    finding->detail = is_unknown ? codes->unknown : codes->field;
     finding->where = (uint32_t)moult_cbor_fault(&reader);
-    return MOULT_E_UNSUPPORTED;
+    return is_unknown ? MOULT_E_UNSUPPORTED : MOULT_E_FORMAT;
 }
 
 enum moult_status moult_statement_read(enum moult_statement kind,
@@ -62,14 +61,4 @@ enum moult_status moult_statement_read(enum moult_statement kind,
     if (!finding) { finding = &unwanted; }
     enum moult_status st = check_kind(kind, payload, finding);
     return st == MOULT_OK ? read_fields(kind, payload, map, record, finding) : st;
-}
-
-enum moult_status moult_statement_bad_field(enum moult_statement kind,
-                                            struct moult_bytes payload, const uint8_t *at,
-                                            struct moult_finding *finding)
-{
-    (void)moult_refuse(finding, MOULT_E_FORMAT, moult_statement_codes(kind)->field, 0,
-                       0); /* its status is ours */
-    if (finding && at) { finding->where = (uint32_t)(at - payload.data); }
-    return MOULT_E_FORMAT;
 }

@@ -18,9 +18,4 @@ MOULT_MUST_CHECK enum moult_status moult_statement_read(enum moult_statement kin
                                                         void *record,
                                                         struct moult_finding *finding);
 
-/* The FIELD finding of a kind, for checks between fields. `at` may be NULL. */
-enum moult_status moult_statement_bad_field(enum moult_statement kind,
-                                            struct moult_bytes payload, const uint8_t *at,
-                                            struct moult_finding *finding);
-
 #endif

@@ -11,12 +11,15 @@ struct record {
 };
 
 static const struct moult_field fields[] = {
-    {1, MOULT_KIND_U64, offsetof(struct record, wake.seq), 0, 0, NULL},
-    {2, MOULT_KIND_U32, offsetof(struct record, wake.spread_s), 0, UINT32_MAX, NULL},
+    MOULT_FIELD_U64(1, offsetof(struct record, wake.seq), 0),
+    {.key = 2,
+     .kind = MOULT_KIND_U32,
+     .offset = offsetof(struct record, wake.spread_s),
+     .max = UINT32_MAX},
 };
 static const struct moult_map map = {
     .fields = fields,
-    .count = MOULT_FIELD_COUNT_OF(fields),
+    .field_count = MOULT_COUNT_OF(fields),
     .size = sizeof(struct record),
     .extensions = offsetof(struct record, extensions),
     .required = 0x06, /* 1, 2 */
