@@ -46,7 +46,7 @@ static void check_member(const struct grant *g, struct finding *f)
     f->verdict = g->assignment ? GRANT_PASS : GRANT_NO;
     if (g->assignment) {
         snprintf(f->words, sizeof f->words, "it is in phase %u",
-                 (unsigned)g->assignment->phase);
+                 (unsigned)g->assignment->phase + 1);
     } else {
         snprintf(f->words, sizeof f->words, "it is not among the rollout's devices (%s)",
                  g->rollout->selector);
@@ -99,7 +99,7 @@ static void check_phase(const struct grant *g, struct finding *f)
     if (phase_has_opened(phase)) {
         f->verdict = phase->state == PHASE_FAILED ? GRANT_NO : GRANT_PASS;
         snprintf(f->words, sizeof f->words, "phase %u is %s",
-                 (unsigned)g->assignment->phase, phase_state_word(phase->state));
+                 (unsigned)g->assignment->phase + 1, phase_state_word(phase->state));
         return;
     }
     f->verdict = GRANT_WAIT;
@@ -112,7 +112,7 @@ static void check_phase(const struct grant *g, struct finding *f)
     char words[ROLLOUT_WORDS_SIZE];
     gate_words(&engine->phases[open].last, words);
     snprintf(f->words, sizeof f->words, "phase %u waits for phase %u, which is %s: %s",
-             (unsigned)g->assignment->phase, (unsigned)open,
+             (unsigned)g->assignment->phase + 1, (unsigned)open + 1,
              phase_state_word(engine->phases[open].state), words);
 }
 

@@ -211,7 +211,7 @@ static enum moult_status check_phases(const struct control_call *call,
     if (fault == COHORT_FINE) { return MOULT_OK; }
     char field[FIELD_SIZE], have[64];
     snprintf(field, sizeof field, "phases[%zu]", index);
-    snprintf(have, sizeof have, "phase %zu, which is not", index);
+    snprintf(have, sizeof have, "phase %zu, which is not", index + 1);
     return problem_field(call->problem, MOULT_D_ROLLOUT_PHASES, field,
                          cohort_fault_words(fault), have);
 }

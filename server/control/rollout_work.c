@@ -21,7 +21,7 @@ static bool first_reason(void *context, uint16_t reason, uint32_t count)
     return false;
 }
 
-/* "gate failure_count of phase 0: 3 devices failed, limit 3; mostly R806 ... (3)". */
+/* "gate failure_count of phase 1: 3 devices failed, limit 3; mostly R806 ... (3)". */
 static enum moult_status explain_pause(struct store_db *db, struct control_rollout *rollout)
 {
     return store_assignment_reasons(db, rollout->num, first_reason,
@@ -45,8 +45,8 @@ static enum moult_status put_phase_event(struct store_db *db,
     char kind[32], text[EVENT_TEXT_SIZE], words[ROLLOUT_WORDS_SIZE];
     gate_words(&phase->last, words);
     snprintf(kind, sizeof kind, "phase.%s", phase_state_word(phase->state));
-    snprintf(text, sizeof text, "phase %u of %s is %s: %s", (unsigned)index, rollout->name,
-             phase_state_word(phase->state), words);
+    snprintf(text, sizeof text, "phase %u of %s is %s: %s", (unsigned)index + 1,
+             rollout->name, phase_state_word(phase->state), words);
     return put_event(db, rollout, now_ms, kind, text);
 }
 

@@ -149,6 +149,12 @@ bool rollout_may_activate(const struct rollout *r)
 /* --- the tick
  * ----------------------------------------------------------------------------- */
 
+/* For people, who count from 1; data and code count from 0. */
+static unsigned phase_number(const struct rollout *r, const struct phase *phase)
+{
+    return (unsigned)(phase - r->phases) + 1;
+}
+
 static void pause_on_gate(struct rollout *r, struct phase *phase, int64_t now_ms,
                           struct rollout_outcome *outcome)
 {
@@ -156,7 +162,7 @@ static void pause_on_gate(struct rollout *r, struct phase *phase, int64_t now_ms
     char reason[ROLLOUT_REASON_SIZE];
     gate_words(&phase->last, words);
     (void)snprintf(reason, sizeof reason, "gate %s of phase %u: %s",
-                   gate_kind_word(phase->last.kind), (unsigned)(phase - r->phases), words);
+                   gate_kind_word(phase->last.kind), phase_number(r, phase), words);
     set_state(r, ROLLOUT_PAUSED, now_ms, reason);
     if (phase->state != PHASE_PASSED) {
         close_phase(phase, PHASE_FAILED, now_ms);
@@ -192,8 +198,7 @@ static bool judge_failures(struct rollout *r, int64_t now_ms,
 static void hold(struct rollout *r, struct phase *phase, int64_t now_ms, const char *why)
 {
     char reason[ROLLOUT_REASON_SIZE];
-    (void)snprintf(reason, sizeof reason, "phase %u: %s", (unsigned)(phase - r->phases),
-                   why);
+    (void)snprintf(reason, sizeof reason, "phase %u: %s", phase_number(r, phase), why);
     phase->state = PHASE_HOLDING;
     set_state(r, ROLLOUT_HOLDING, now_ms, reason);
 }

@@ -119,7 +119,7 @@ static void test_failure_is_looked_at_before_success_and_says_why(void)
     check_equal(r.state, ROLLOUT_PAUSED);
     check_equal(r.phases[0].state, PHASE_FAILED);
     check(strcmp(r.state_reason,
-                 "gate failure_count of phase 0: 3 devices failed, limit 3") == 0);
+                 "gate failure_count of phase 1: 3 devices failed, limit 3") == 0);
     check(!rollout_may_offer(&r, 0));
     check(!rollout_may_activate(&r));
 }
@@ -240,7 +240,7 @@ static void test_a_phase_of_sleepers_holds_and_does_not_pass(void)
     (void)rollout_tick(&r, T0 + 14 * DAY + 1);
     check_equal(r.state, ROLLOUT_HOLDING);
     check_equal(r.phases[0].state, PHASE_HOLDING);
-    check(strstr(r.state_reason, "phase 0: 4 of 4 decided") != NULL);
+    check(strstr(r.state_reason, "phase 1: 4 of 4 decided") != NULL);
     decide(&r.phases[0], 10, 0);
     (void)rollout_tick(&r, T0 + 15 * DAY);
     check_equal(r.state, ROLLOUT_RUNNING);
