@@ -29,6 +29,7 @@ struct env {
     struct store_db *db; /* of the job; NULL on I/O threads */
     struct artifact_store *artifacts;
     struct signer_client *signer;
+    const struct moult_crypto *crypto;
     const struct clock *clock;
     const struct random *random;
     struct log log;

@@ -1,25 +1,24 @@
 /* idempotency.c - see idempotency.h. */
 #include "server/http/idempotency.h"
 #include <string.h>
-#include "keys/openssl_crypto.h"
 
 enum { KEY_SIZE_MAX = 128 };
 
 /* What makes two requests the same: method, path and body. */
-static bool digest_of(const struct http_request *request, uint8_t out[32])
+static bool digest_of(const struct moult_crypto *crypto, const struct http_request *request,
+                      uint8_t out[32])
 {
-    struct moult_crypto crypto = keys_openssl_crypto();
     struct moult_sha256 hash = {0};
     const char *method = http_method_name(request->method);
-    bool ok = crypto.sha256_init(crypto.context, &hash) &&
-              crypto.sha256_update(crypto.context, &hash, (const uint8_t *)method,
-                                   strlen(method) + 1) &&
-              crypto.sha256_update(crypto.context, &hash, (const uint8_t *)request->path,
-                                   strlen(request->path) + 1) &&
-              crypto.sha256_update(crypto.context, &hash, request->body.data,
-                                   request->body.size) &&
-              crypto.sha256_final(crypto.context, &hash, out);
-    if (!ok) { crypto.sha256_abort(crypto.context, &hash); }
+    bool ok = crypto->sha256_init(crypto->context, &hash) &&
+              crypto->sha256_update(crypto->context, &hash, (const uint8_t *)method,
+                                    strlen(method) + 1) &&
+              crypto->sha256_update(crypto->context, &hash, (const uint8_t *)request->path,
+                                    strlen(request->path) + 1) &&
+              crypto->sha256_update(crypto->context, &hash, request->body.data,
+                                    request->body.size) &&
+              crypto->sha256_final(crypto->context, &hash, out);
+    if (!ok) { crypto->sha256_abort(crypto->context, &hash); }
     return ok;
 }
 
@@ -27,7 +26,6 @@ bool idempotency_begin(struct http_request *request, const struct env *env,
                        struct operator_call *call, struct idempotency *out,
                        struct http_reply *reply)
 {
-    (void)env; /* the job's db is in the call */
     memset(out, 0, sizeof *out);
     const char *key = http_request_header(request, "idempotency-key");
     if (!key || call->control.dry_run) { return true; }
@@ -36,7 +34,7 @@ bool idempotency_begin(struct http_request *request, const struct env *env,
                   key);
         return false;
     }
-    if (!digest_of(request, out->use.body_sha256)) {
+    if (!digest_of(env->crypto, request, out->use.body_sha256)) {
         http_fail(request, reply, MOULT_D_API_INTERNAL, "a digest", "none");
         return false;
     }

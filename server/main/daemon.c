@@ -243,6 +243,7 @@ static void fill_env(struct daemon *d)
         .store = d->store,
         .artifacts = d->artifacts,
         .signer = d->signer,
+        .crypto = &d->crypto,
         .clock = clock_system(),
         .random = random_system(),
         .log = log_open(&d->sink, "api"),
