@@ -114,6 +114,7 @@ static enum moult_status look(struct moult_session *s)
 static enum moult_status write_rest(struct moult_session *s)
 {
     enum { HELD = MOULT_ESP_HELD_BACK_SIZE };
+    _Static_assert(HELD % MOULT_WRITE_UNIT == 0, "the head is whole write units");
     return moult_target_program(s, HELD, s->work + HELD, MOULT_SECTOR_SIZE - HELD);
 }
 
@@ -122,6 +123,7 @@ static enum moult_status prove(struct moult_session *s)
     uint8_t digest[MOULT_SHA256_SIZE];
     const struct moult_port *port = s->port;
     uint32_t size = s->plan.size < MOULT_SECTOR_SIZE ? s->plan.size : MOULT_SECTOR_SIZE;
+    assert(size >= MOULT_ESP_HELD_BACK_SIZE);
     /* Past the overlay: what is on flash and nothing else. */
     int32_t native = port->flash_read(port->context, s->plan.slot, 0, s->work, size);
     s->trouble.native = native;
@@ -180,6 +182,7 @@ enum moult_state moult_state_SWITCH(struct moult_session *s)
     }
     if (s->config.before_reboot) { s->config.before_reboot(s->config.context); }
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_ACTIVATE, s->plan.slot, s->plan.activations);
+    assert(s->plan.stage >= MOULT_STAGE_ARMED && s->plan.slot != s->running.boot.running);
     s->trouble.native = port->set_boot(port->context, s->plan.slot);
     return s->trouble.native == 0 ? MOULT_STATE_REBOOT : dropped(s, MOULT_D_SET_BOOT);
 }

@@ -24,6 +24,7 @@ bool moult_reset_is_crash(uint8_t reset)
 
 static enum moult_boot_class classify_target(const struct moult_boot_facts *f)
 {
+    assert(f->is_target && f->stage >= MOULT_STAGE_ARMED);
     if (!f->is_digest) { return MOULT_BOOT_FOREIGN; }
     if (!f->is_selected) { return MOULT_BOOT_FALLBACK; }
     switch (f->stage) {
@@ -40,6 +41,7 @@ static enum moult_boot_class classify_target(const struct moult_boot_facts *f)
 
 static enum moult_boot_class classify_old(const struct moult_boot_facts *f)
 {
+    assert(!f->is_target && f->stage >= MOULT_STAGE_ARMED);
     if (f->stage == MOULT_STAGE_FAILED) { return MOULT_BOOT_ROLLED_BACK; }
     if (f->selects_target) { return MOULT_BOOT_REFUSED; }
     if (f->stage == MOULT_STAGE_PASSED) { return MOULT_BOOT_LOST; }
@@ -90,6 +92,7 @@ static void tell(struct moult_session *s, enum moult_report_kind kind)
  * harmless to repeat. */
 static enum moult_state give_up(struct moult_session *s)
 {
+    assert(s->plan.stage >= MOULT_STAGE_ARMED && s->trouble.detail != 0);
     uint16_t detail = s->trouble.detail;
     bool is_health = detail == MOULT_D_SELFTEST || detail == MOULT_D_CONFIRM_TIMEOUT ||
                      detail == MOULT_D_REVERTED;

@@ -131,6 +131,7 @@ static bool compose(struct moult_session *s)
     moult_checkin_write(&out, checkin);
     assert(room.status == MOULT_OK &&
            out.status == MOULT_OK); /* by the limits of each part */
+    assert(out.size <= MOULT_REQUEST_SIZE_MAX);
     s->work_size = (uint16_t)out.size;
     return out.status == MOULT_OK;
 }
@@ -147,6 +148,7 @@ enum moult_state moult_state_CHECKIN(struct moult_session *s)
         return MOULT_STATE_IDLE;
     }
     s->contact.nonce_ms = s->now_ms;
+    if (s->boot_id == 0) { moult_draw_boot_id(s); } /* there was no entropy at boot */
     struct moult_bytes body = {s->work, 0};
     bool is_started = compose(s);
     body.size = s->work_size;
@@ -200,6 +202,7 @@ static enum moult_state take_reply(struct moult_session *s)
 {
     struct moult_checkin_reply *reply = &s->scratch.reply;
     struct moult_bytes message = {s->reply, s->reply_size};
+    assert(s->http.status >= 200 && s->http.status <= 299);
     moult_outbox_delivered(s); /* any 2xx: stored */
     if (moult_checkin_reply_read(message, reply, NULL) != MOULT_OK) {
         return no_answer(s, MOULT_FETCH_TOO_LARGE); /* as bad as a body that does not fit */

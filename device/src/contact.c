@@ -1,5 +1,6 @@
 /* contact.c - see contact.h: the timers. */
 #include "device/src/contact.h"
+#include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"
 #include "device/src/outbox.h"
@@ -27,11 +28,13 @@ uint32_t moult_jitter(struct moult_session *s, uint32_t bound)
 uint64_t moult_now_s(const struct moult_session *s)
 {
     if (s->time_base_s == 0) { return 0; }
+    assert(s->now_ms >= s->time_at_ms); /* uptime never goes back */
     return s->time_base_s + (s->now_ms - s->time_at_ms) / 1000;
 }
 
 static void set_due(struct moult_session *s, uint64_t at_ms)
 {
+    assert(at_ms >= s->now_ms);
     s->contact.due_ms = at_ms > s->contact.not_before_ms ? at_ms : s->contact.not_before_ms;
 }
 
@@ -63,6 +66,7 @@ void moult_contact_next(struct moult_session *s, uint32_t next_s)
     if (s->trial.is_on && interval > s->config.trial_interval_s) {
         interval = s->config.trial_interval_s;
     }
+    assert(interval >= least && interval <= MOULT_INTERVAL_MAX_S);
     uint32_t ms = interval * 1000; /* 31 d fit 32 bits */
     uint32_t wait = ms - ms / 10 + moult_jitter(s, ms / 5);
     s->contact.not_before_ms = s->now_ms;
@@ -84,6 +88,7 @@ void moult_contact_now(struct moult_session *s, uint32_t spread_ms)
 uint32_t moult_backoff_ms(struct moult_session *s, uint32_t failures)
 {
     uint32_t delay = s->config.backoff_first_ms;
+    assert(failures > 0 && delay > 0);
     for (uint32_t i = 1; i < failures && delay < s->config.backoff_max_ms; i++) {
         delay = delay > UINT32_MAX / 2 ? UINT32_MAX : delay * 2;
     }

@@ -29,6 +29,7 @@ void moult_http_trouble(struct moult_session *s, uint16_t status)
 
 bool moult_fetch_begin(struct moult_session *s, const char *path, struct moult_bytes body)
 {
+    assert(path[0] == '/' && body.size <= MOULT_REQUEST_SIZE_MAX);
     struct moult_http_request request = {
         .method = body.size > 0 ? MOULT_HTTP_POST : MOULT_HTTP_GET,
         .base = s->config.base_url,
@@ -68,6 +69,7 @@ enum moult_fetch moult_fetch_poll(struct moult_session *s, uint8_t *out, uint16_
     struct moult_http_failure failure = {MOULT_NET_RESET, 0};
     uint8_t spare; /* a full buffer: only the end may come now */
     bool is_full = *size == capacity;
+    assert(*size <= capacity);
     size_t got = 0;
     enum moult_http_event event = s->port->http_poll(
         s->port->context, is_full ? &spare : out + *size,

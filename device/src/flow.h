@@ -29,6 +29,8 @@ void moult_wait_for(struct moult_session *s, uint32_t ms);
 /* Uniform in [0, bound]; the middle when the entropy source is dead (timing only, never
  * secrets). */
 uint32_t moult_jitter(struct moult_session *s, uint32_t bound);
+/* The boot's random id, half of every report's key; stays 0 without entropy. */
+void moult_draw_boot_id(struct moult_session *s);
 /* Unix seconds by trusted time; 0: none in this boot. */
 uint64_t moult_now_s(const struct moult_session *s);
 
@@ -71,7 +73,7 @@ bool moult_plan_end(struct moult_session *s);
 
 /* The running slot as it is; the target as it will be, with the bytes held back in place.
  * */
-struct moult_reader moult_slot_reader(struct moult_session *s, uint8_t slot);
+struct moult_reader moult_running_reader(struct moult_session *s);
 struct moult_reader moult_target_reader(struct moult_session *s);
 
 /* Whether there is a plan whose target may be written: not the running slot, and in the

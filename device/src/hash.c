@@ -40,6 +40,7 @@ bool moult_hash_slot(struct moult_session *s, const struct moult_reader *reader,
     uint32_t at = s->transfer.offset;
     assert(at < end);
     uint32_t size = end - at < MOULT_SECTOR_SIZE ? end - at : MOULT_SECTOR_SIZE;
+    assert(size > 0 && size <= sizeof s->work);
     if (moult_read(reader, at, s->work, size) != MOULT_OK ||
         !moult_hash_add(s, s->work, size)) {
         return false;

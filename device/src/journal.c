@@ -9,78 +9,49 @@ enum { PLAN_VERSION = 1, PLAN_SIZE = 356, MARK_SIZE = 53, TRANSFER_TAG = 8 };
 _Static_assert(PLAN_SIZE + MOULT_RECORD_HEADER + MOULT_RECORD_TRAILER <= MOULT_RECORD_MAX,
                "a plan is a small record");
 
-/* The plan's fields in their order on flash: write and read are this one list. */
-struct coder {
-    struct moult_pack pack;
-    bool is_writing;
+/* The plan behind its version and stage, in the order of docs/design/journal.md. */
+#define PLAN(member, kind) MOULT_MEMBER(struct moult_plan, member, kind)
+static const struct moult_member plan_members[] = {
+    PLAN(slot, NUMBER),
+    PLAN(from, NUMBER),
+    PLAN(component, NUMBER),
+    PLAN(encoding, NUMBER),
+    PLAN(attempts, NUMBER),
+    PLAN(activations, NUMBER),
+    PLAN(has_head, FLAG),
+    PLAN(size, NUMBER),
+    PLAN(digest, BYTES),
+    PLAN(transfer_size, NUMBER),
+    PLAN(transfer_digest, BYTES),
+    PLAN(release, BYTES),
+    PLAN(deployment, BYTES),
+    PLAN(sequence, NUMBER),
+    PLAN(rollback_floor, NUMBER),
+    PLAN(version, BYTES),
+    PLAN(chip_id, NUMBER),
+    PLAN(revision_min, NUMBER),
+    PLAN(revision_max, NUMBER),
+    PLAN(secure_version, NUMBER),
+    PLAN(confirm_timeout_s, NUMBER),
+    PLAN(deadline_s, NUMBER),
+    PLAN(head, BYTES),
+    PLAN(etag, BYTES),
+    PLAN(verdict.detail, NUMBER),
+    PLAN(verdict.reason, NUMBER),
+    PLAN(verdict.native, NUMBER),
+    PLAN(verdict_text, BYTES),
 };
-
-static uint64_t code(struct coder *c, uint64_t value, size_t size)
-{
-    if (!c->is_writing) { return moult_get(&c->pack, size); }
-    moult_put(&c->pack, value, size);
-    return value;
-}
-
-static void code_bytes(struct coder *c, void *bytes, size_t size)
-{
-    if (c->is_writing) {
-        moult_put_bytes(&c->pack, bytes, size);
-    } else {
-        moult_get_bytes(&c->pack, bytes, size);
-    }
-}
-
-static void code_target(struct coder *c, struct moult_plan *plan)
-{
-    plan->slot = (uint8_t)code(c, plan->slot, 1);
-    plan->from = (uint8_t)code(c, plan->from, 1);
-    plan->component = (uint8_t)code(c, plan->component, 1);
-    plan->encoding = (uint8_t)code(c, plan->encoding, 1);
-    plan->attempts = (uint8_t)code(c, plan->attempts, 1);
-    plan->activations = (uint8_t)code(c, plan->activations, 1);
-    plan->has_head = code(c, plan->has_head, 1) == 1;
-    plan->size = (uint32_t)code(c, plan->size, 4);
-    code_bytes(c, plan->digest, sizeof plan->digest);
-    plan->transfer_size = (uint32_t)code(c, plan->transfer_size, 4);
-    code_bytes(c, plan->transfer_digest, sizeof plan->transfer_digest);
-    code_bytes(c, plan->release, sizeof plan->release);
-    code_bytes(c, plan->deployment, sizeof plan->deployment);
-}
-
-static void code_release(struct coder *c, struct moult_plan *plan)
-{
-    plan->sequence = code(c, plan->sequence, 8);
-    plan->rollback_floor = code(c, plan->rollback_floor, 8);
-    code_bytes(c, plan->version, sizeof plan->version);
-    plan->chip_id = (uint16_t)code(c, plan->chip_id, 2);
-    plan->revision_min = (uint16_t)code(c, plan->revision_min, 2);
-    plan->revision_max = (uint16_t)code(c, plan->revision_max, 2);
-    plan->secure_version = (uint8_t)code(c, plan->secure_version, 1);
-    plan->confirm_timeout_s = (uint32_t)code(c, plan->confirm_timeout_s, 4);
-    plan->deadline_s = code(c, plan->deadline_s, 8);
-}
-
-static void code_state(struct coder *c, struct moult_plan *plan)
-{
-    code_bytes(c, plan->head, sizeof plan->head);
-    code_bytes(c, plan->etag, sizeof plan->etag);
-    plan->verdict.detail = (uint16_t)code(c, plan->verdict.detail, 2);
-    plan->verdict.reason = (uint16_t)code(c, plan->verdict.reason, 2);
-    plan->verdict.native = (int32_t)(uint32_t)code(c, (uint32_t)plan->verdict.native, 4);
-    code_bytes(c, plan->verdict_text, sizeof plan->verdict_text);
-}
+enum { PLAN_MEMBERS = sizeof plan_members / sizeof plan_members[0] };
 
 enum moult_status moult_journal_stage(struct moult_session *s, enum moult_stage stage)
 {
     struct moult_frame frame = moult_small_frame(s);
-    struct coder c = {moult_record_pack(frame, PLAN_SIZE), true};
-    code(&c, PLAN_VERSION, 1);
-    code(&c, stage, 1);
-    code_target(&c, &s->plan);
-    code_release(&c, &s->plan);
-    code_state(&c, &s->plan);
-    assert(!c.pack.is_bad && c.pack.at == c.pack.end);
+    assert(stage <= MOULT_STAGE_FAILED);
+    struct moult_pack pack = moult_record_pack(frame, PLAN_SIZE);
+    moult_put(&pack, PLAN_VERSION, 1);
+    moult_put(&pack, stage, 1);
+    moult_put_members(&pack, plan_members, PLAN_MEMBERS, &s->plan);
+    assert(!pack.is_bad && pack.at == pack.end);
     enum moult_status st = moult_record_store(s, MOULT_RECORD_PLAN, frame, PLAN_SIZE);
     if (st == MOULT_OK) { s->plan.stage = (uint8_t)stage; }
     return st;
@@ -106,12 +77,10 @@ enum moult_status moult_journal_load(struct moult_session *s)
         moult_record_load(s, MOULT_RECORD_PLAN, frame, &size, &is_damaged);
     if (st != MOULT_OK) { return st; }
 
-    struct coder c = {moult_record_pack(frame, size), false};
-    uint64_t version = code(&c, 0, 1);
-    s->plan.stage = (uint8_t)code(&c, 0, 1);
-    code_target(&c, &s->plan);
-    code_release(&c, &s->plan);
-    code_state(&c, &s->plan);
+    struct moult_pack pack = moult_record_pack(frame, size);
+    uint64_t version = moult_get(&pack, 1);
+    s->plan.stage = (uint8_t)moult_get(&pack, 1);
+    moult_get_members(&pack, plan_members, PLAN_MEMBERS, &s->plan);
     if (version == PLAN_VERSION && size == PLAN_SIZE && is_sound(&s->plan)) {
         return MOULT_OK;
     }
@@ -122,6 +91,7 @@ enum moult_status moult_journal_load(struct moult_session *s)
 enum moult_status moult_journal_mark(struct moult_session *s)
 {
     const struct moult_mark *mark = &s->transfer.mark;
+    assert(mark->offset % MOULT_SECTOR_SIZE == 0 || mark->offset == s->plan.size);
     struct moult_frame frame = moult_small_frame(s);
     struct moult_pack pack = moult_record_pack(frame, MARK_SIZE);
     moult_put_bytes(&pack, s->plan.transfer_digest, TRANSFER_TAG);
@@ -166,6 +136,7 @@ enum moult_status moult_journal_load_mark(struct moult_session *s, bool older)
 
 enum moult_status moult_journal_keep_release(struct moult_session *s)
 {
+    assert(s->work_size > 0 && s->work_size <= MOULT_STATEMENT_SIZE_MAX);
     return moult_record_store(s, MOULT_RECORD_RELEASE, moult_work_frame(s), s->work_size);
 }
 

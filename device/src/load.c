@@ -16,20 +16,22 @@ static void tell(struct moult_session *s, enum moult_detail detail, int32_t nati
     moult_outbox_add(s, &news);
 }
 
+void moult_draw_boot_id(struct moult_session *s)
+{
+    uint8_t raw[8];
+    if (s->port->random(s->port->context, raw, sizeof raw)) { s->boot_id = get_le64(raw); }
+}
+
 static void load_identity(struct moult_session *s)
 {
     const struct moult_port *port = s->port;
-    uint8_t raw[8];
-    if (port->random(port->context, raw, sizeof raw)) { s->boot_id = get_le64(raw); }
+    moult_draw_boot_id(s);
     if (port->boot_info(port->context, &s->running.boot) != 0) {
         s->running.boot = (struct moult_boot_info){
             MOULT_SLOT_NONE, MOULT_SLOT_NONE, MOULT_SLOT_NO_ENTRY, MOULT_RESET_UNKNOWN};
     }
     moult_outbox_load(s);
-    if (s->running.boot.running >= port->slot_count) {
-        return;
-    } /* factory app: unmanaged */
-    struct moult_reader image = moult_slot_reader(s, s->running.boot.running);
+    struct moult_reader image = moult_running_reader(s);
     s->running.is_managed =
         moult_image_info_read(&image, &s->running.info, NULL) == MOULT_OK;
 }
@@ -108,8 +110,7 @@ enum { PHASE_PARSE, PHASE_IMAGE, PHASE_SECTOR, PHASE_END };
 
 static enum moult_state parse(struct moult_session *s)
 {
-    if (s->running.boot.running >= s->port->slot_count) { return MOULT_STATE_CLASSIFY; }
-    s->scratch.image.reader = moult_slot_reader(s, s->running.boot.running);
+    s->scratch.image.reader = moult_running_reader(s);
     if (moult_esp_image_parse(&s->scratch.image.reader, &s->scratch.image.image, NULL) !=
             MOULT_OK ||
         !moult_hash_begin(s)) {

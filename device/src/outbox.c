@@ -18,6 +18,7 @@ static const uint8_t no_deployment[16];
 
 static enum moult_record kind_of(unsigned entry)
 {
+    assert(entry < MOULT_OUTBOX_ENTRIES);
     return (enum moult_record)(MOULT_RECORD_REPORT + entry);
 }
 
@@ -180,6 +181,7 @@ static bool store(struct moult_session *s, int entry, const struct moult_news *n
                            NUMBER_SIZE + writer.size) != MOULT_OK) {
         return false;
     }
+    assert(s->outbox.next_number > 0);
     s->outbox.number[entry] = s->outbox.next_number++;
     s->outbox.kind[entry] = (uint8_t)news->kind;
     s->outbox.deployment[entry] = deployment;
@@ -212,6 +214,7 @@ uint8_t moult_outbox_count(const struct moult_session *s)
 
 static void forget(struct moult_session *s, unsigned entry)
 {
+    assert(entry < MOULT_OUTBOX_ENTRIES && s->outbox.number[entry] != 0);
     s->outbox.number[entry] = 0;
 }
 

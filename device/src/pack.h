@@ -20,4 +20,24 @@ void moult_put_bytes(struct moult_pack *pack, const void *data, size_t size);
 uint64_t moult_get(struct moult_pack *pack, size_t size); /* 0 when it ran over */
 void moult_get_bytes(struct moult_pack *pack, void *out, size_t size); /* zeros then */
 
+/* A struct's members in their order on flash, as data: written and read by one list. */
+struct moult_member {
+    uint16_t offset; /* in the struct */
+    uint8_t size;    /* in the struct and on flash */
+    enum moult_member_kind {
+        MOULT_MEMBER_BYTES,
+        MOULT_MEMBER_NUMBER,
+        MOULT_MEMBER_FLAG
+    } kind;
+};
+#define MOULT_MEMBER(type, member, kind)                                                   \
+    {                                                                                      \
+        offsetof(type, member), sizeof(((type *)0)->member), MOULT_MEMBER_##kind           \
+    }
+
+void moult_put_members(struct moult_pack *pack, const struct moult_member *members,
+                       size_t count, const void *from);
+void moult_get_members(struct moult_pack *pack, const struct moult_member *members,
+                       size_t count, void *to);
+
 #endif

@@ -1,10 +1,12 @@
 /* policy.c - what the assignment's policy and the application allow, and when. */
+#include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"
 #include "device/src/store.h"
 
 static bool has(const struct moult_session *s, unsigned key)
 {
+    assert(key >= MOULT_POLICY_GIVE_UP && key <= MOULT_POLICY_LIFT_BLOCK);
     return s->policy.present & (1u << key);
 }
 
@@ -49,6 +51,8 @@ enum moult_gate moult_policy_admits(struct moult_session *s, const uint8_t relea
 static bool is_window_open(const struct moult_session *s, uint8_t use)
 {
     bool is_free = true;
+    assert(use == MOULT_WINDOW_DOWNLOAD || use == MOULT_WINDOW_ACTIVATE);
+    assert(s->policy.window_count <= MOULT_ASSIGNMENT_WINDOWS_MAX);
     uint64_t now_s = moult_now_s(s);
     for (unsigned i = 0; i < s->policy.window_count; i++) {
         const struct moult_window *w = &s->policy.windows[i];

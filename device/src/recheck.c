@@ -4,6 +4,7 @@
  * What was true while the bytes arrived must be true now, and a single disturbed
  * instruction must not be able to say so. Every comparison is folded into one word that
  * starts as a refusal; only the exact pass word lets the session go on. */
+#include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"
 
@@ -75,6 +76,7 @@ static uint32_t recheck_assignment(struct moult_session *s)
 
 uint32_t moult_recheck(struct moult_session *s)
 {
+    _Static_assert((MOULT_RECHECK_PASS ^ MOULT_RECHECK_FAIL) == UINT32_MAX, "complements");
     volatile uint32_t verdict = MOULT_RECHECK_FAIL;
     if (!s->trust.is_good || !moult_has_target(s)) { return MOULT_RECHECK_FAIL; }
     uint32_t release = recheck_release(s);

@@ -25,6 +25,7 @@ static void key_of(enum moult_record kind, unsigned bank, char key[MOULT_KV_KEY_
                        : kind == MOULT_RECORD_RELEASE  ? "release"
                        : kind >= MOULT_RECORD_REPORT   ? "report"
                                                        : names[kind];
+    assert(bank <= 1 && kind < MOULT_RECORD_REPORT + MOULT_OUTBOX_ENTRIES);
     size_t length = strlen(name);
     assert(length + 2 <= MOULT_KV_KEY_MAX);
     memcpy(key, name, length);
@@ -47,6 +48,7 @@ struct moult_frame moult_work_frame(struct moult_session *s)
 struct moult_pack moult_record_pack(struct moult_frame frame, size_t size)
 {
     uint8_t *payload = frame.data + MOULT_RECORD_HEADER;
+    assert(size + FRAME <= frame.capacity);
     return (struct moult_pack){payload, payload + size, false};
 }
 

@@ -1,4 +1,5 @@
 /* refresh.c - step 3: newer keysets, one after the other (state KEYSET). */
+#include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
 #include "device/src/flow.h"
@@ -51,6 +52,7 @@ static enum moult_state adopt(struct moult_session *s)
                        is_unstored ? s->trouble.native : 0);
     }
     uint32_t version = s->trust.keyset.version;
+    assert(s->trust.is_good && s->contact.keyset_hops < HOPS_MAX);
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_KEYSET, version, s->floor.applied);
     /* Up to the version that was named; for an order by an unknown key, one; for the weekly
      * look, all. */

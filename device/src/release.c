@@ -110,6 +110,7 @@ static void fill_offer(struct moult_session *s, const struct moult_release *rele
         .confirm_timeout_s = s->policy.confirm_timeout_s,
         .deadline_s = s->policy.give_up_s ? s->iat_s + s->policy.give_up_s : 0,
     };
+    assert(next.slot != next.from && next.slot < s->port->slot_count);
     memcpy(next.release, offer->release, sizeof next.release);
     memcpy(next.deployment, offer->deployment, sizeof next.deployment);
     memcpy(next.digest, c->digest, sizeof next.digest);

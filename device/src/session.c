@@ -124,6 +124,7 @@ enum moult_status moult_health_add(struct moult_session *s,
 
 static void enter(struct moult_session *s, enum moult_state next)
 {
+    assert(s->state < MOULT_STATE_COUNT && next < MOULT_STATE_COUNT);
     if (next == s->state) { return; }
     assert(moult_state_next[s->state] & (1u << next));
     moult_note(s, MOULT_LOG_DEBUG, MOULT_LOG_STATE, s->state, next);

@@ -9,6 +9,7 @@ enum { COMPARE_SIZE = 128 };
 static enum moult_status read_slot(struct moult_session *s, uint32_t slot, uint32_t offset,
                                    uint8_t *out, uint32_t size)
 {
+    assert(size <= MOULT_SECTOR_SIZE && offset <= s->port->slot_size - size);
     int32_t native = s->port->flash_read(s->port->context, slot, offset, out, size);
     if (native == 0) { return MOULT_OK; }
     s->trouble.native = native;
@@ -19,7 +20,11 @@ static enum moult_status read_running(void *context, uint32_t offset, uint8_t *o
                                       uint32_t size)
 {
     struct moult_session *s = context;
-    return read_slot(s, s->running.boot.running, offset, out, size);
+    if (!s->port->running_read) {
+        return read_slot(s, s->running.boot.running, offset, out, size);
+    }
+    s->trouble.native = s->port->running_read(s->port->context, offset, out, size);
+    return s->trouble.native == 0 ? MOULT_OK : MOULT_E_IO;
 }
 
 /* The target with the bytes that are held back in their place. */
@@ -34,11 +39,10 @@ static enum moult_status read_target(void *context, uint32_t offset, uint8_t *ou
     return MOULT_OK;
 }
 
-struct moult_reader moult_slot_reader(struct moult_session *s, uint8_t slot)
+struct moult_reader moult_running_reader(struct moult_session *s)
 {
-    assert(slot == s->running.boot.running);
-    (void)slot; /* only looked at by the assert */
-    return (struct moult_reader){s, read_running, s->port->slot_size};
+    bool can_read = s->port->running_read || s->running.boot.running < s->port->slot_count;
+    return (struct moult_reader){s, read_running, can_read ? s->port->slot_size : 0};
 }
 
 struct moult_reader moult_target_reader(struct moult_session *s)
@@ -65,6 +69,7 @@ enum moult_status moult_target_erase(struct moult_session *s, uint32_t offset)
     assert(offset % MOULT_SECTOR_SIZE == 0);
     s->trouble.native = 0;
     if (!may_write(s, offset, MOULT_SECTOR_SIZE)) { return MOULT_E_IO; }
+    assert(s->plan.slot != s->running.boot.running); /* on both sides of the rule */
     s->is_verified_here = false;
     int32_t native = s->port->flash_erase(s->port->context, s->plan.slot, offset);
     bool is_erased = false;
@@ -97,6 +102,7 @@ enum moult_status moult_target_program(struct moult_session *s, uint32_t offset,
     assert(offset / MOULT_SECTOR_SIZE == (offset + size - 1) / MOULT_SECTOR_SIZE);
     s->trouble.native = 0;
     if (!may_write(s, offset, size)) { return MOULT_E_IO; }
+    assert(s->plan.slot != s->running.boot.running); /* as there */
     int32_t native =
         s->port->flash_write(s->port->context, s->plan.slot, offset, data, size);
     if (native != 0) {

@@ -1,5 +1,6 @@
 /* source.c - step 10: the first usable source, and where to take up the work (state
  * SOURCE). */
+#include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"
 
@@ -31,6 +32,7 @@ static enum moult_detail unusable(const struct moult_session *s,
 
 static void take(struct moult_session *s, const struct moult_source *source)
 {
+    assert(source->url.size < sizeof s->url);
     memcpy(s->url, source->url.data, source->url.size);
     s->url[source->url.size] = '\0';
     s->offer.encoding = source->encoding;
@@ -110,6 +112,7 @@ static bool is_there_already(struct moult_session *s)
 static enum moult_state start(struct moult_session *s)
 {
     s->is_adopted = is_there_already(s);
+    assert(s->offer.slot != s->running.boot.running);
     s->offer.has_head = s->is_adopted;
     s->plan = s->offer;
     s->plan.stage = MOULT_STAGE_NONE; /* until it is journalled */

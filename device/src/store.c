@@ -8,6 +8,24 @@
 
 enum { FLOOR_SIZE = 21, ORDER_SIZE = 24, BLOCK_SIZE = 49 };
 
+static const struct moult_member floor_members[] = {
+    MOULT_MEMBER(struct moult_floor, stored, NUMBER),
+    MOULT_MEMBER(struct moult_floor, applied, NUMBER),
+    MOULT_MEMBER(struct moult_floor, is_own_muted, FLAG),
+    MOULT_MEMBER(struct moult_floor, refreshed_s, NUMBER),
+};
+static const struct moult_member order_members[] = {
+    MOULT_MEMBER(struct moult_order_record, kid, BYTES),
+    MOULT_MEMBER(struct moult_order_record, counter, NUMBER),
+    MOULT_MEMBER(struct moult_order_record, iat_s, NUMBER),
+};
+static const struct moult_member block_members[] = {
+    MOULT_MEMBER(struct moult_block, release, BYTES),
+    MOULT_MEMBER(struct moult_block, deployment, BYTES),
+    MOULT_MEMBER(struct moult_block, failures, NUMBER),
+};
+enum { FLOOR_MEMBERS = 4, ORDER_MEMBERS = 3, BLOCK_MEMBERS = 3 };
+
 /* Load a record whose loss is only worth a note: NOENT is nothing stored, unless it was
  * damaged. */
 static enum moult_status load_soft(struct moult_session *s, enum moult_record kind,
@@ -26,10 +44,7 @@ static enum moult_status store_floor(struct moult_session *s,
                                      const struct moult_floor *floor)
 {
     struct moult_pack pack = moult_record_pack(moult_small_frame(s), FLOOR_SIZE);
-    moult_put(&pack, floor->stored, 8);
-    moult_put(&pack, floor->applied, 4);
-    moult_put(&pack, floor->is_own_muted, 1);
-    moult_put(&pack, floor->refreshed_s, 8);
+    moult_put_members(&pack, floor_members, FLOOR_MEMBERS, floor);
     assert(!pack.is_bad && pack.at == pack.end);
     enum moult_status st =
         moult_record_store(s, MOULT_RECORD_FLOOR, moult_small_frame(s), FLOOR_SIZE);
@@ -47,10 +62,7 @@ enum moult_status moult_floor_load(struct moult_session *s)
 
     struct moult_pack pack = moult_record_pack(moult_small_frame(s), size);
     struct moult_floor found = {0};
-    found.stored = moult_get(&pack, 8);
-    found.applied = (uint32_t)moult_get(&pack, 4);
-    found.is_own_muted = moult_get(&pack, 1) == 1;
-    found.refreshed_s = moult_get(&pack, 8);
+    moult_get_members(&pack, floor_members, FLOOR_MEMBERS, &found);
     if (pack.is_bad) { return MOULT_E_IO; }
     s->floor = found;
     return MOULT_OK;
@@ -98,12 +110,11 @@ enum moult_status moult_floor_refreshed(struct moult_session *s, uint64_t now_s)
 static enum moult_status store_orders(struct moult_session *s)
 {
     size_t size = 1 + (size_t)s->order_count * ORDER_SIZE;
+    assert(s->order_count <= MOULT_KEYSET_ASSIGN_KEYS_MAX);
     struct moult_pack pack = moult_record_pack(moult_small_frame(s), size);
     moult_put(&pack, s->order_count, 1);
     for (unsigned i = 0; i < s->order_count; i++) {
-        moult_put_bytes(&pack, s->orders[i].kid, MOULT_KID_SIZE);
-        moult_put(&pack, s->orders[i].counter, 8);
-        moult_put(&pack, s->orders[i].iat_s, 8);
+        moult_put_members(&pack, order_members, ORDER_MEMBERS, &s->orders[i]);
     }
     assert(!pack.is_bad && pack.at == pack.end);
     return moult_record_store(s, MOULT_RECORD_ORDERS, moult_small_frame(s), size);
@@ -121,9 +132,7 @@ enum moult_status moult_orders_load(struct moult_session *s)
     uint64_t count = moult_get(&pack, 1);
     if (count > MOULT_KEYSET_ASSIGN_KEYS_MAX) { return MOULT_E_IO; }
     for (unsigned i = 0; i < count; i++) {
-        moult_get_bytes(&pack, s->orders[i].kid, MOULT_KID_SIZE);
-        s->orders[i].counter = moult_get(&pack, 8);
-        s->orders[i].iat_s = moult_get(&pack, 8);
+        moult_get_members(&pack, order_members, ORDER_MEMBERS, &s->orders[i]);
     }
     if (pack.is_bad) { return MOULT_E_IO; }
     s->order_count = (uint8_t)count;
@@ -186,9 +195,7 @@ static enum moult_status store_blocks(struct moult_session *s)
     enum { SIZE = MOULT_BLOCKS_MAX * BLOCK_SIZE };
     struct moult_pack pack = moult_record_pack(moult_small_frame(s), SIZE);
     for (unsigned i = 0; i < MOULT_BLOCKS_MAX; i++) {
-        moult_put_bytes(&pack, s->blocks[i].release, 32);
-        moult_put_bytes(&pack, s->blocks[i].deployment, 16);
-        moult_put(&pack, s->blocks[i].failures, 1);
+        moult_put_members(&pack, block_members, BLOCK_MEMBERS, &s->blocks[i]);
     }
     assert(!pack.is_bad && pack.at == pack.end);
     return moult_record_store(s, MOULT_RECORD_BLOCKS, moult_small_frame(s), SIZE);
@@ -204,9 +211,7 @@ enum moult_status moult_blocks_load(struct moult_session *s)
 
     struct moult_pack pack = moult_record_pack(moult_small_frame(s), size);
     for (unsigned i = 0; i < MOULT_BLOCKS_MAX; i++) {
-        moult_get_bytes(&pack, s->blocks[i].release, 32);
-        moult_get_bytes(&pack, s->blocks[i].deployment, 16);
-        s->blocks[i].failures = (uint8_t)moult_get(&pack, 1);
+        moult_get_members(&pack, block_members, BLOCK_MEMBERS, &s->blocks[i]);
     }
     return pack.is_bad ? MOULT_E_IO : MOULT_OK;
 }
@@ -237,6 +242,7 @@ enum moult_status moult_blocks_count(struct moult_session *s)
     memcpy(next.release, s->plan.release, 32);
     memcpy(next.deployment, s->plan.deployment, 16);
     if (next.failures < UINT8_MAX) { next.failures++; }
+    assert(at < MOULT_BLOCKS_MAX && next.failures > 0);
     memmove(&s->blocks[1], &s->blocks[0], at * sizeof s->blocks[0]);
     s->blocks[0] = next;
     return store_blocks(s);

@@ -112,6 +112,9 @@ static enum moult_state complete(struct moult_session *s)
 static enum moult_state request(struct moult_session *s)
 {
     uint32_t from = s->transfer.mark.offset;
+    assert(!s->transfer.is_open && from < s->plan.transfer_size);
+    assert(from % MOULT_SECTOR_SIZE ==
+           0); /* so that a request begins with an empty buffer */
     uint32_t left = s->plan.transfer_size - from;
     uint32_t size = left < s->config.window ? left : s->config.window;
     struct moult_http_request range = {
@@ -258,11 +261,13 @@ static enum moult_state at_body(struct moult_session *s, uint32_t size)
     if (!s->transfer.has_headers || size > s->transfer.request_left) {
         return refused(s, MOULT_D_XFER_SIZE, (int32_t)size);
     }
+    assert(size > 0 && s->transfer.fill + size <= MOULT_SECTOR_SIZE);
     s->transfer.request_left -= size;
     s->transfer.request_bytes += size;
     pace(s, size);
     if (s->transfer.skip > 0) {
-        s->transfer.skip -= size; /* never more: the read was capped */
+        assert(size <= s->transfer.skip); /* the read was capped */
+        s->transfer.skip -= size;
         return MOULT_STATE_RECEIVE;
     }
     s->transfer.fill = (uint16_t)(s->transfer.fill + size);

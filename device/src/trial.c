@@ -25,6 +25,7 @@ void moult_trial_begin(struct moult_session *s)
     /* If it cannot be journalled the trial goes on as ARMED, which the next boot reads as
      * well. */
     moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_TRIAL));
+    assert(!s->trial.is_on && s->plan.slot == s->running.boot.running);
     s->trial.is_on = true;
     s->trial.begun_ms = s->now_ms;
     tell(s, MOULT_REPORT_TRIAL, false);
@@ -61,6 +62,7 @@ static enum moult_state condemn(struct moult_session *s, enum moult_detail detai
 static enum moult_state ask_check(struct moult_session *s, uint64_t age_ms)
 {
     uint8_t i = s->trial.next;
+    assert(s->trial.count <= MOULT_HEALTH_MAX);
     if (i >= s->trial.count) { return (enum moult_state)s->state; }
     s->trial.next++;
     if (s->trial.result[i] == MOULT_HEALTH_OK) { return (enum moult_state)s->state; }
@@ -157,6 +159,7 @@ static enum moult_state mark_valid(struct moult_session *s)
 
 static void raise_floor(struct moult_session *s)
 {
+    assert(s->plan.rollback_floor <= s->plan.sequence);
     if (moult_floor_raise(s, s->plan.rollback_floor) == MOULT_OK) { return; }
     /* The image is good and stays; its own record still holds the floor up. */
     moult_trouble(s, MOULT_D_FLOOR_WRITE, s->trouble.native);

@@ -20,7 +20,7 @@ static struct moult_bytes in_work(const struct moult_session *s)
 enum moult_status moult_trust_load_baked(struct moult_session *s,
                                          struct moult_finding *finding)
 {
-    struct moult_reader image = moult_slot_reader(s, s->running.boot.running);
+    struct moult_reader image = moult_running_reader(s);
     const struct moult_image_info *info = &s->running.info;
     *finding = (struct moult_finding){0};
     s->trust.is_good = false;
@@ -80,6 +80,7 @@ enum moult_status moult_trust_load_stored(struct moult_session *s,
 
 enum moult_status moult_trust_adopt(struct moult_session *s, struct moult_finding *finding)
 {
+    assert(s->trust.is_good && s->work_size <= MOULT_KEYSET_SIZE_MAX);
     enum moult_status st = moult_keyset_verify_next(
         s->port->crypto, in_work(s), &s->trust.keyset, &s->scratch.keyset, finding);
     if (st != MOULT_OK) { return st; }

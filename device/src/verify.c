@@ -49,6 +49,7 @@ static enum moult_state check_tail(struct moult_session *s)
     if (end > port->slot_size) { end = port->slot_size; }
     if (at >= end) { return MOULT_STATE_IMAGE; }
     uint32_t next = round_up(at + 1, MOULT_SECTOR_SIZE);
+    assert(at >= s->plan.size && next - at <= MOULT_SECTOR_SIZE);
     bool is_erased = false;
     if (port->flash_is_erased(port->context, s->plan.slot, at, next - at, &is_erased) !=
             0 ||

@@ -119,6 +119,7 @@ enum moult_state moult_state_PROGRAM(struct moult_session *s)
     if (!moult_has_target(s) || s->transfer.fill == 0) { return MOULT_STATE_IDLE; }
     if (offset == 0 && s->phase == 0) { return keep_head(s); }
     uint32_t held = offset == 0 ? MOULT_ESP_HELD_BACK_SIZE : 0;
+    assert(s->transfer.fill <= MOULT_SECTOR_SIZE && offset % MOULT_SECTOR_SIZE == 0);
     uint32_t size =
         (s->transfer.fill + MOULT_WRITE_UNIT - 1) / MOULT_WRITE_UNIT * MOULT_WRITE_UNIT;
     memset(s->work + s->transfer.fill, 0xff, size - s->transfer.fill);
@@ -139,6 +140,7 @@ enum moult_state moult_state_RECORD(struct moult_session *s)
     if (!moult_hash_add(s, s->work, s->transfer.fill) || !moult_hash_peek(s, next.digest)) {
         return failed(s, MOULT_D_XFER_DIGEST, MOULT_R_DEC_MEMORY);
     }
+    assert(next.offset <= s->plan.size && next.offset > mark->offset);
     *mark = next;
     moult_note(s, MOULT_LOG_DEBUG, MOULT_LOG_SECTOR, mark->offset - s->transfer.fill,
                s->transfer.fill);

@@ -326,7 +326,8 @@ static bool is_quiet(const struct world *w)
     struct moult_progress p;
     moult_progress(&w->session, &p);
     bool has_work = p.size != 0 && w->action == MOULT_ACTION_INSTALL;
-    return strcmp(moult_state_name(p.state), "IDLE") == 0 && !p.on_trial && !has_work && p.reports == 0 &&
+    bool is_idle = strcmp(moult_state_name(p.state), "IDLE") == 0;
+    return is_idle && !p.on_trial && !has_work && p.reports == 0 &&
            !w->device.port.reboot_wanted;
 }
 

@@ -61,6 +61,39 @@ static void test_facts_come_with_the_first_check_in_and_when_asked(void)
     check_equal(w.last_facts, 0);
 }
 
+/* --- a factory app --- */
+
+static int32_t no_slot_runs(void *context, struct moult_boot_info *out)
+{
+    int32_t native = w.sim.boot_info(context, out);
+    out->running = out->selected = MOULT_SLOT_NONE;
+    return native;
+}
+
+static int32_t read_factory(void *context, uint32_t offset, uint8_t *out, size_t size)
+{
+    return w.sim.flash_read(context, 0, offset, out, size);
+}
+
+static void test_a_factory_app_is_read_where_the_port_can(void)
+{
+    begin();
+    check(boots());
+    w.port.boot_info = no_slot_runs;
+    check(world_until(&w, "CHECKIN"));
+    check(!w.session.running.is_managed);
+    check_equal(w.session.disabled, MOULT_D_ANCHOR);
+    begin();
+    check(boots());
+    w.port.boot_info = no_slot_runs;
+    w.port.running_read = read_factory;
+    check(world_until(&w, "SOURCE"));
+    check(w.session.running.is_managed);
+    check_bytes(w.session.running.digest, w.old.digest, 32);
+    check_equal(w.session.offer.slot, 0);
+    check_equal(w.session.offer.from, MOULT_SLOT_NONE);
+}
+
 /* --- configuration --- */
 
 static void no_base(struct moult_config *c)
@@ -160,6 +193,7 @@ int main(void)
 {
     world_make(&fresh);
     check_run(test_an_update_is_installed_confirmed_and_told_stage_by_stage);
+    check_run(test_a_factory_app_is_read_where_the_port_can);
     check_run(test_facts_come_with_the_first_check_in_and_when_asked);
     check_run(test_a_bad_configuration_is_refused);
     check_run(test_health_checks_have_a_limit);

@@ -102,6 +102,28 @@ static void test_the_next_source_is_tried(void)
     check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
 }
 
+/* Erases of each flash sector of a whole update: the wear budget of the design page. */
+static void test_an_update_wears_no_sector_more_than_it_must(void)
+{
+    static uint16_t erases[SIM_FLASH_SIZE / MOULT_SECTOR_SIZE];
+    enum { SECTOR = MOULT_SECTOR_SIZE, SLOT_1 = SIM_SLOT_1_AT / SECTOR };
+    begin();
+    memset(erases, 0, sizeof erases);
+    w.device.chip.flash.erase_count = erases;
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    uint32_t sectors = (w.new.size + SECTOR - 1) / SECTOR;
+    for (uint32_t i = SIM_SLOT_0_AT / SECTOR; i < sizeof erases / sizeof erases[0]; i++) {
+        uint32_t expected = i < SLOT_1                 ? 0
+                            : i == SLOT_1              ? 2
+                            : i < SLOT_1 + sectors + 2 ? 1
+                                                       : 0;
+        check_equal(erases[i], expected);
+    }
+    check_equal(erases[SIM_OTADATA_AT / SECTOR] + erases[SIM_OTADATA_AT / SECTOR + 1], 3);
+}
+
 static void test_the_policy_may_grant_attempts(void)
 {
     begin();
@@ -223,6 +245,7 @@ int main(void)
     check_run(test_a_transfer_survives_what_can_be_survived);
     check_run(test_a_server_without_ranges_is_read_over_after_a_reset);
     check_run(test_the_next_source_is_tried);
+    check_run(test_an_update_wears_no_sector_more_than_it_must);
     check_run(test_the_policy_may_grant_attempts);
     check_run(test_a_deployment_that_failed_is_not_tried_again);
     check_run(test_small_pieces_give_the_same_image);
