@@ -2,6 +2,7 @@
 #include "server/control/events.h"
 #include <stdio.h>
 #include <string.h>
+#include "formats/bytes.h"
 #include "formats/codes.h"
 #include "server/base/mem.h"
 

@@ -102,5 +102,5 @@ enum moult_status order_write(struct control *control, const struct order *order
     struct moult_assignment read; /* never send to the signer what no device would read */
     struct moult_bytes payload = {result->payload, result->payload_size};
     return moult_assignment_parse(payload, &read, NULL) == MOULT_OK ? MOULT_OK
-                                                                       : MOULT_E_INTERNAL;
+                                                                    : MOULT_E_INTERNAL;
 }

@@ -25,19 +25,25 @@ static bool is_of(const struct assigned *a, const uint8_t deployment[16])
 /* Whose report it is: the one that is open, one that has ended, or nobody's. */
 enum owner { OWNER_OPEN, OWNER_ENDED, OWNER_NONE };
 
+/* *rollout: num of the rollout that the report belongs to; 0 none. */
 static enum moult_status find_owner(struct assigned *a, const uint8_t deployment[16],
-                                    enum owner *owner)
+                                    enum owner *owner, int64_t *rollout)
 {
     *owner = OWNER_NONE;
+    *rollout = 0;
     if (moult_bytes_all(deployment, 16, 0)) { return MOULT_OK; }
     if (is_of(a, deployment)) {
         *owner = OWNER_OPEN;
+        *rollout = a->row.rollout;
         return MOULT_OK;
     }
     struct store_assignment row;
     enum moult_status st = store_assignment_by_deployment(a->db, deployment, &row);
     if (st == MOULT_E_NOENT) { return MOULT_OK; }
-    if (st == MOULT_OK && row.device == a->device->num) { *owner = OWNER_ENDED; }
+    if (st == MOULT_OK && row.device == a->device->num) {
+        *owner = OWNER_ENDED;
+        *rollout = row.rollout;
+    }
     return st;
 }
 
@@ -80,12 +86,12 @@ static enum moult_status apply_one(struct assigned *a, const struct moult_report
                                    bool *went_rebooting)
 {
     enum owner owner;
-    enum moult_status st = find_owner(a, r->deployment_id, &owner);
+    int64_t rollout = 0;
+    enum moult_status st = find_owner(a, r->deployment_id, &owner, &rollout);
     if (st != MOULT_OK) { return st; }
     bool is_ended = owner == OWNER_OPEN && !assignment_is_active(a->engine.state) &&
                     a->engine.state != ASSIGNMENT_SILENT &&
                     a->engine.state != ASSIGNMENT_ROLLED_BACK;
-    int64_t rollout = owner == OWNER_OPEN ? a->row.rollout : 0;
     st = event_put_report(a->db, a->device->num, rollout, a->now_ms, r);
     if (st == MOULT_E_EXISTS) { return MOULT_OK; } /* a repetition: everything is done */
     if (st != MOULT_OK) { return st; }

@@ -57,7 +57,10 @@ static void phase_from_row(const struct store_phase *row, struct phase *phase)
     };
     gates_from_row(row->gates, &phase->gates);
     memcpy(&phase->counters, row->counters, sizeof phase->counters);
+    if (phase->state == PHASE_WAITING) { return; } /* nothing was judged yet */
     phase->last = gates_judge(&phase->gates, &phase->counters, phase->acknowledged);
+    bool is_moot = phase->state == PHASE_PASSED && phase->last.kind == GATE_ALL_ENDED;
+    if (is_moot) { phase->last.kind = GATE_SUCCESS; } /* it has passed once */
 }
 
 static void phase_to_row(const struct phase *phase, struct store_phase *row)
