@@ -19,7 +19,9 @@ static void print(struct cli *cli, const json_t *devices)
     const json_t *device = NULL;
     json_array_foreach((json_t *)devices, index, device)
     {
-        cli_table_row(table, cli_member(cli, device, "id"), cli_member(cli, device, "name"),
+        const char *name = cli_member(cli, device, "name");
+        if (name[0] == '\0') { name = cli_member(cli, device, "serial"); }
+        cli_table_row(table, cli_member(cli, device, "id"), name,
                       cli_member(cli, device, "state"),
                       cli_member(cli, device, "running.version"),
                       cli_member(cli, device, "running.slot_state"),
@@ -41,7 +43,8 @@ static int run(struct cli *cli)
     if (code != CLI_OK) { return code; }
     if (cli->global.json) { return cli_json(cli, json_pack("{s:o}", "items", devices)); }
     print(cli, devices);
-    cli_say(cli, "%zu devices\n", json_array_size(devices));
+    size_t count = json_array_size(devices);
+    cli_say(cli, "%zu device%s\n", count, count == 1 ? "" : "s");
     json_decref(devices);
     return CLI_OK;
 }

@@ -60,7 +60,10 @@ static void take_event(struct watch *watch, const json_t *event)
     (void)snprintf(watch->after, sizeof watch->after, "%s", cli_member(cli, event, "id"));
     if (cli_member_json(event, "device")) { return; }
     const char *time = cli_member(cli, event, "time");
-    const char *text = cli_text(cli, "%.8s  %s", strlen(time) > 11 ? time + 11 : time,
+    const char *kind = cli_member(cli, event, "kind");
+    bool is_state = strncmp(kind, "rollout.", 8) == 0; /* its text says why, not what */
+    const char *text = cli_text(cli, "%.8s  %s%s%s", strlen(time) > 11 ? time + 11 : time,
+                                is_state ? kind + 8 : "", is_state ? ": " : "",
                                 cli_member(cli, event, "text"));
     if (watch->is_live) {
         keep_event(watch, text);
