@@ -16,7 +16,7 @@ enum {
     HTTP_SLEEP_MS = 500,   /* while a request is under way and its socket is silent */
     RESOLVE_SLEEP_MS = 20, /* while a name is looked up: nothing to poll */
     SENSOR_DEADLINE_MS = 30000,
-    PANIC_AFTER_MS = 3000,
+    PANIC_AFTER_MS = 500,       /* before any trial can end */
     FREE_HEAP = 180 * 1024,     /* what an ESP32-C3 typically has left */
     LARGEST_BLOCK = 112 * 1024, /* likewise */
 };

@@ -33,10 +33,12 @@ struct plan {
 
 static void explain(const char *what, const struct moult_finding *finding)
 {
-    char code[8], words[200] = "";
+    char code[8], want[16], have[16], words[200] = "";
     const struct moult_code_info *info = moult_detail_info(finding->detail);
     moult_code_format('E', finding->detail, code);
-    if (info) { moult_code_words(info, NULL, NULL, words, sizeof words); }
+    snprintf(want, sizeof want, "%u", (unsigned)finding->expected);
+    snprintf(have, sizeof have, "%u", (unsigned)finding->found);
+    if (info) { moult_code_words(info, want, have, words, sizeof words); }
     complain("%s: %s (%s at %u)", what, words, code, (unsigned)finding->where);
 }
 
