@@ -3,7 +3,7 @@
  *
  * Usage: bench_http_client PORT PID KIND COUNT [CONNECTIONS]
  *   poll       COUNT requests for /poll, spread over kept-alive connections
- *   file       COUNT downloads of /file
+ *   file       COUNT downloads of /file, as many at a time as there are connections
  *   range      COUNT ranges of 4 KB of /file, as a device asks for them
  *   handshake  COUNT full TLS 1.3 handshakes, each with one /poll
  *   resume     COUNT resumed ones
@@ -41,6 +41,8 @@ static struct {
     SSL_SESSION *session; /* newest ticket; owned */
     bool may_resume;
 } bench;
+
+static char buffer[BUFFER_SIZE + 1]; /* of the reply being read */
 
 static void must(bool holds, const char *what)
 {
@@ -126,10 +128,10 @@ static void ask(struct conn *conn, const char *path, const char *fields)
     must(SSL_write(conn->ssl, text, size) == size, "write");
 }
 
-/* Reads one reply whole; the size of its body. */
-static uint64_t take_reply(struct conn *conn)
+/* Reads the head of a reply and what comes with it; the size of its body. *left is what is
+ * still to come. */
+static uint64_t take_head(struct conn *conn, uint64_t *left)
 {
-    static char buffer[BUFFER_SIZE + 1];
     size_t used = 0;
     char *end = NULL;
     while (!end) {
@@ -142,32 +144,58 @@ static uint64_t take_reply(struct conn *conn)
     must(strncmp(buffer, "HTTP/1.1 20", 11) == 0, buffer);
     char *length = strcasestr(buffer, "\r\nContent-Length:");
     must(length != NULL && length < end, "no Content-Length");
-    uint64_t size = strtoull(length + 17, NULL, 10),
-             have = used - (size_t)(end + 4 - buffer);
-    while (have < size) {
-        uint64_t left = size - have;
-        int got = SSL_read(conn->ssl, buffer, left < BUFFER_SIZE ? (int)left : BUFFER_SIZE);
-        must(got > 0, "the server closed");
-        have += (uint64_t)got;
+    uint64_t size = strtoull(length + 17, NULL, 10);
+    *left = size - (used - (size_t)(end + 4 - buffer));
+    return size;
+}
+
+static void take_some(struct conn *conn, uint64_t *left)
+{
+    int got = SSL_read(conn->ssl, buffer, *left < BUFFER_SIZE ? (int)*left : BUFFER_SIZE);
+    must(got > 0, "the server closed");
+    *left -= (uint64_t)got;
+}
+
+/* Reads one reply whole; the size of its body. */
+static uint64_t take_reply(struct conn *conn)
+{
+    uint64_t left, size = take_head(conn, &left);
+    while (left > 0) {
+        take_some(conn, &left);
     }
     return size;
+}
+
+static struct conn *open_many(size_t count)
+{
+    struct conn *conns = calloc(count, sizeof *conns);
+    must(conns != NULL, "memory");
+    for (size_t i = 0; i < count; i++) {
+        conns[i] = open_conn();
+    }
+    return conns;
+}
+
+static void close_many(struct conn *conns, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        close_conn(&conns[i]);
+    }
+    free(conns);
 }
 
 /* count requests over kept-alive connections, asked in rounds so that several are ready at
  * once. */
 static void run_polls(size_t count, size_t connections)
 {
-    struct conn *conns = calloc(connections, sizeof *conns);
-    must(conns != NULL, "memory");
-    for (size_t i = 0; i < connections; i++) {
-        conns[i] = open_conn();
-    }
+    struct conn *conns = open_many(connections);
     for (size_t i = 0; i < connections; i++) {
         ask(&conns[i], "/poll", "");
         take_reply(&conns[i]);
     }
     uint64_t before = server_cpu_ns();
-    for (size_t done = 0; done < count; done += connections) {
+    size_t rounds = (count + connections - 1) / connections;
+    for (size_t round = 0; round < rounds; round++) {
         for (size_t i = 0; i < connections; i++) {
             ask(&conns[i], "/poll", "");
         }
@@ -175,27 +203,44 @@ static void run_polls(size_t count, size_t connections)
             take_reply(&conns[i]);
         }
     }
-    size_t rounds = (count + connections - 1) / connections;
     printf("%.3f\n",
            (double)(server_cpu_ns() - before) / 1e3 / (double)(rounds * connections));
-    for (size_t i = 0; i < connections; i++) {
-        close_conn(&conns[i]);
-    }
-    free(conns);
+    close_many(conns, connections);
 }
 
-static void run_files(size_t count)
+/* One file on each connection at the same time, taken in turns. */
+static void download_all(struct conn *conns, uint64_t *left, size_t connections)
 {
-    struct conn conn = open_conn();
-    ask(&conn, "/file", "");
-    take_reply(&conn);
-    uint64_t before = server_cpu_ns();
-    for (size_t i = 0; i < count; i++) {
-        ask(&conn, "/file", "");
-        take_reply(&conn);
+    for (size_t i = 0; i < connections; i++) {
+        ask(&conns[i], "/file", "");
     }
-    printf("%.3f\n", (double)(server_cpu_ns() - before) / 1e3 / (double)count);
-    close_conn(&conn);
+    for (size_t i = 0; i < connections; i++) {
+        take_head(&conns[i], &left[i]);
+    }
+    for (bool is_busy = true; is_busy;) {
+        is_busy = false;
+        for (size_t i = 0; i < connections; i++) {
+            if (left[i] > 0) { take_some(&conns[i], &left[i]); }
+            is_busy = is_busy || left[i] > 0;
+        }
+    }
+}
+
+static void run_files(size_t count, size_t connections)
+{
+    struct conn *conns = open_many(connections);
+    uint64_t *left = calloc(connections, sizeof *left);
+    must(left != NULL, "memory");
+    download_all(conns, left, connections);
+    uint64_t before = server_cpu_ns();
+    size_t rounds = (count + connections - 1) / connections;
+    for (size_t round = 0; round < rounds; round++) {
+        download_all(conns, left, connections);
+    }
+    printf("%.3f\n",
+           (double)(server_cpu_ns() - before) / 1e3 / (double)(rounds * connections));
+    free(left);
+    close_many(conns, connections);
 }
 
 static void run_ranges(size_t count)
@@ -239,11 +284,9 @@ static void run_handshakes(size_t count, bool may_resume)
 static void run_idle(size_t count)
 {
     must(count <= CONNECTIONS_MAX, "too many connections");
-    struct conn *conns = calloc(count, sizeof *conns);
-    must(conns != NULL, "memory");
     uint64_t before = server_memory();
+    struct conn *conns = open_many(count);
     for (size_t i = 0; i < count; i++) {
-        conns[i] = open_conn();
         ask(&conns[i], "/poll", "");
         take_reply(&conns[i]);
     }
@@ -270,7 +313,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[3], "poll") == 0) {
         run_polls(count, connections);
     } else if (strcmp(argv[3], "file") == 0) {
-        run_files(count);
+        run_files(count, connections);
     } else if (strcmp(argv[3], "range") == 0) {
         run_ranges(count);
     } else if (strcmp(argv[3], "handshake") == 0 || strcmp(argv[3], "resume") == 0) {
