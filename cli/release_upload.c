@@ -45,17 +45,17 @@ static int send_image(struct upload *upload, const char *path)
     return CLI_OK;
 }
 
-static int send_statement(struct upload *upload, const char *path)
+static int send_statement(struct upload *upload, const uint8_t *data, size_t size)
 {
     struct cli *cli = upload->cli;
-    uint8_t *data = NULL;
-    struct client_request request = {
-        .method = "POST", .path = "/releases", .type = "application/cose"};
-    int code = cli_read_file(cli, path, CLI_SMALL_FILE_MAX, &data, &request.size);
-    if (code != CLI_OK) { return code; }
-    request.bytes = data;
+    struct client_request request = {.method = "POST",
+                                     .path = "/releases",
+                                     .type = "application/cose",
+                                     .bytes = data,
+                                     .size = size};
     struct client_reply reply;
     struct client_error error;
+    int code = CLI_OK;
     if (client_call(upload->client, &request, &reply, &error) != MOULT_OK) {
         return cli_fail_remote(cli, &error);
     }
@@ -75,13 +75,17 @@ static int send_statement(struct upload *upload, const char *path)
 static int run(struct cli *cli)
 {
     struct upload upload = {.cli = cli};
-    int code = cli_connect(cli, &upload.client);
+    uint8_t *statement = NULL;
+    size_t size = 0;
+    int code =
+        cli_read_file(cli, cli_argument(cli, 0), CLI_SMALL_FILE_MAX, &statement, &size);
+    if (code == CLI_OK) { code = cli_connect(cli, &upload.client); }
     for (unsigned i = 1; code == CLI_OK && i < cli->argument_count; i++) {
         code = send_image(&upload, cli_argument(cli, i));
     }
     if (code != CLI_OK) { return code; }
     cli_next(cli, cli_text(cli, "moult release inspect %s", cli_argument(cli, 0)));
-    return send_statement(&upload, cli_argument(cli, 0));
+    return send_statement(&upload, statement, size);
 }
 
 const struct cli_command cli_release_upload = {
