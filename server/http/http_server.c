@@ -6,13 +6,19 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "server/base/mem.h"
 #include "server/http/http_core.h"
 #include "server/http/http_listen.h"
 #include "server/http/http_thread.h"
 
-enum { THREADS_DEFAULT_MAX = 8, DRAIN_STEP_MS = 10, CUT_WAIT_MS = 1000 };
+enum {
+    THREADS_DEFAULT_MAX = 8,
+    DRAIN_STEP_MS = 10,
+    CUT_WAIT_MS = 1000,
+    DESCRIPTORS_BESIDE = 256, /* store, log, broker, listening sockets */
+};
 
 /* Bounds of the request histogram: 100 us to 10 s. */
 static const uint64_t seconds_bounds_us[] = {100,    250,    500,     1000,    2500,
@@ -170,6 +176,20 @@ static enum moult_status listen_all(struct http_server *server,
     return MOULT_OK;
 }
 
+/* Raises the process's soft limit of open files to what the connections need: a socket each, a
+ * file or spooled body for every second one, and some for the rest of the program. */
+static void raise_descriptor_limit(const struct http_server *server)
+{
+    struct rlimit limit;
+    rlim_t need = server->options.connections_max / 2u * 3u + DESCRIPTORS_BESIDE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need) { return; }
+    limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < need) {
+        log_warn(&server->options.log, "http_few_descriptors", "needed", need, "limit",
+                 limit.rlim_cur);
+    }
+}
+
 /* Starts a thread that takes no signals: they are the main thread's. */
 static bool start_thread(struct http_thread *thread)
 {
@@ -247,6 +267,7 @@ enum moult_status http_server_start(const struct http_server_options *options,
     }
     if (st == MOULT_OK) { st = listen_all(server, error); }
     if (st == MOULT_OK) {
+        raise_descriptor_limit(server);
         *out = server;
         st = start_threads(server);
     }

@@ -98,6 +98,7 @@ struct http_server_error {
 
 /* Listens and starts the threads. options is borrowed for the call. *out moved; it is set
  * before the first thread starts, so that handlers may find it in their env.
+ * Raises the process's soft limit of open files to what connections_max needs, if it may.
  * MOULT_OK; MOULT_E_ARG: an address or the routes; MOULT_E_EXISTS: address in use;
  * MOULT_E_IO; MOULT_E_NOMEM. On failure error->text says why, nothing is left running. */
 MOULT_MUST_CHECK enum moult_status

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include "tests/support/unit.h"
@@ -306,6 +307,28 @@ static void test_connections_are_limited_per_address_and_in_all(void **state)
     }
 }
 
+static void test_the_limit_of_open_files_is_raised_to_what_connections_need(void **state)
+{
+    (void)state;
+    static struct raw_client many[150];
+    struct rlimit before, low;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    if (before.rlim_max < 1000) {
+        print_message("SKIP: this machine allows fewer than 1000 open files\n");
+        skip();
+    }
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    start((struct fixture_options){.server.connections_max = 200});
+    assert_int_equal(fill_up(many, 150), 150); /* each takes one here and one there */
+    for (int i = 0; i < 150; i++) {
+        raw_close(&many[i]);
+    }
+    fixture_stop(&fixture);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void test_open_requests_are_limited(void **state)
 {
     (void)state;
@@ -525,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_a_client_that_hung_up_costs_no_cpu),
         cmocka_unit_test(test_a_full_executor_is_said_at_once),
         cmocka_unit_test(test_connections_are_limited_per_address_and_in_all),
+        cmocka_unit_test(test_the_limit_of_open_files_is_raised_to_what_connections_need),
         cmocka_unit_test(test_open_requests_are_limited),
         cmocka_unit_test(test_a_connection_has_a_number_of_requests),
         cmocka_unit_test(test_draining_ends_the_idle_and_lets_the_others_finish),
