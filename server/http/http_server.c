@@ -176,8 +176,9 @@ static enum moult_status listen_all(struct http_server *server,
     return MOULT_OK;
 }
 
-/* Raises the process's soft limit of open files to what the connections need: a socket each, a
- * file or spooled body for every second one, and some for the rest of the program. */
+/* Raises the process's soft limit of open files to what the connections need: a socket
+ * each, a file or spooled body for every second one, and some for the rest of the program.
+ * */
 static void raise_descriptor_limit(const struct http_server *server)
 {
     struct rlimit limit;

@@ -197,8 +197,8 @@ static enum moult_status read_file(const struct http_writer *w, uint64_t from, u
     return MOULT_OK;
 }
 
-/* How many bytes of the file to read at body_from: up to room, and so that the next read starts
- * on a page, which makes every copy out of the page cache a straight one. */
+/* How many bytes of the file to read at body_from: up to room, and so that the next read
+ * starts on a page, which makes every copy out of the page cache a straight one. */
 static size_t file_share(const struct http_writer *w, uint64_t body_from, size_t room)
 {
     size_t over = (size_t)((w->file_offset + body_from + room) % PAGE_SIZE);
