@@ -16,7 +16,8 @@ static size_t left(const struct moult_cbor_reader *reader)
     return (size_t)(reader->end - reader->at);
 }
 
-/* Whether a head stands for something the profile has and the input can hold. */
+/* Whether a head stands for something the profile has and the input can hold. Floats and
+ * longer simple values fall here, since 20..22 are in the first byte. */
 static bool is_plausible(const struct head *head, size_t rest)
 {
     if (head->type == MOULT_CBOR_SIMPLE) {
@@ -52,8 +53,7 @@ static bool read_head(struct moult_cbor_reader *reader, struct head *head)
     rest--;
     if (info >= 24) {
         unsigned size = 1u << (info - 24);
-        bool exists = info <= 27 && head->type != MOULT_CBOR_SIMPLE; /* floats end here */
-        if (!exists || rest < size || !read_argument(at, size, &head->value)) {
+        if (info > 27 || rest < size || !read_argument(at, size, &head->value)) {
             return false;
         }
         at += size;

@@ -157,25 +157,26 @@ void moult_keyset_floor_write(struct moult_cbor_writer *writer,
 
 /* --- rules between fields --- */
 
-/* Indices in range and strictly ascending, threshold reachable; marks the keys as used. */
-static bool is_sound_role(const struct moult_keyset *keyset,
-                          const struct moult_keyset_role *role, uint32_t *used)
+/* Indices strictly ascending and of no earlier role, threshold reachable; marks the keys.
+ * */
+static bool is_sound_role(const struct moult_keyset_role *role, uint32_t *used)
 {
     if (role->threshold > role->count) { return false; }
     for (unsigned i = 0; i < role->count; i++) {
         uint32_t bit = UINT32_C(1) << role->index[i];
-        if (role->index[i] >= keyset->key_count || *used & bit) { return false; }
+        if (*used & bit) { return false; }
         if (i > 0 && role->index[i] <= role->index[i - 1]) { return false; }
         *used |= bit;
     }
     return true;
 }
 
+/* Every key is used and no index is beyond them: both show in the marks. */
 static bool are_sound_roles(const struct moult_keyset *keyset)
 {
     uint32_t used = 0;
     for (unsigned i = 0; i < MOULT_ROLE_COUNT; i++) {
-        if (!is_sound_role(keyset, &keyset->roles.of[i], &used)) { return false; }
+        if (!is_sound_role(&keyset->roles.of[i], &used)) { return false; }
     }
     const struct moult_keyset_role *assign = &keyset->roles.of[MOULT_ROLE_ASSIGN];
     return used == (UINT32_C(1) << keyset->key_count) - 1 &&
@@ -336,7 +337,8 @@ enum moult_status moult_keyset_verify_next(const struct moult_crypto *crypto,
     if (st != MOULT_OK) { return st; }
     st = check_fleet(out, current->fleet_id, finding);
     if (st != MOULT_OK) { return st; }
-    if (current->version == UINT32_MAX || out->version != current->version + 1) {
+    if (out->version !=
+        current->version + 1) { /* which is 0, and no version, after the last */
         return moult_refuse(finding, MOULT_E_REPLAY, MOULT_D_KEYSET_VERSION,
                             current->version + 1, out->version);
     }

@@ -80,6 +80,7 @@ static void test_everything_else_is_refused_at_its_byte(void)
         {"b9 0001 00 00", 0},
         {"a1 18 01 00", 1}, /* a key */
         /* additional information 28..31, of every type */
+        {"1c 0102030405060708090a0b0c0d0e0f10", 0},
         {"1c", 0},
         {"1d", 0},
         {"1e", 0},
@@ -298,6 +299,7 @@ static void test_a_status_only_worsens(void)
 {
     struct moult_cbor_reader r = reader_of("00");
     moult_cbor_reject(&r, MOULT_E_UNSUPPORTED, r.start);
+    moult_cbor_reject(&r, MOULT_E_UNSUPPORTED, r.end); /* the first place stays */
     moult_cbor_reject(&r, MOULT_E_RANGE, r.end);
     check_equal(r.status, MOULT_E_UNSUPPORTED);
     check(r.fault == r.start);
@@ -355,7 +357,7 @@ static void test_a_full_buffer_ends_writing_for_good(void)
     moult_cbor_writer_init(&writer, bytes, 4);
     moult_cbor_write_bytes(&writer, (const uint8_t *)"\1\2\3", 3);
     check_equal(writer.status, MOULT_OK);
-    moult_cbor_write_u64(&writer, 500);
+    moult_cbor_write_u64(&writer, 5); /* one byte too many */
     check_equal(writer.status, MOULT_E_SPACE);
     moult_cbor_write_bytes(&writer, NULL, 0);
     check_equal(writer.status, MOULT_E_SPACE);

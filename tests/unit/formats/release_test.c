@@ -344,6 +344,9 @@ static void test_use_before_is_judged_with_trusted_time_only(void)
                 MOULT_D_NONE);
     check_equal(rollback(&release, (struct moult_rollback_facts){.now_s = 1000}),
                 MOULT_D_RELEASE_EXPIRED);
+    release.use_before = 0; /* always over, for who has the time */
+    check_equal(rollback(&release, (struct moult_rollback_facts){.now_s = 1}),
+                MOULT_D_RELEASE_EXPIRED);
     check_equal(rollback(&release, (struct moult_rollback_facts){.now_s = 0}),
                 MOULT_D_NONE);
 }

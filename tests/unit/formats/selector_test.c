@@ -36,6 +36,9 @@ static struct moult_value dynamic_value(struct moult_bytes ident)
     if (is(ident, "meta.no_canary")) {
         return (struct moult_value){.type = MOULT_VALUE_BOOL, .number = 1};
     }
+    if (is(ident, "meta.odd")) { /* a version that is none of SemVer */
+        return (struct moult_value){.type = MOULT_VALUE_VERSION, .text = text("odd-1")};
+    }
     if (is(ident, "meta.fw")) {
         return (struct moult_value){.type = MOULT_VALUE_VERSION,
                                     .text = text("2.0.0-rc.1")};
@@ -172,6 +175,9 @@ static void test_what_holds(void)
         "version = \"1.1.0\"",
         "version > 9.9.9-odd", /* by sequence: it came before */
         "version != 7",
+        "meta.odd = odd-1",
+        "meta.odd != odd-2",
+        "meta.odd != 1.0.0",
         "meta.fw < 2.0.0",
         "meta.fw = 2.0.0-rc.1",
         "last_seen > 2d",
@@ -273,6 +279,10 @@ static void test_what_does_not_hold(void)
         "version > 1.1.0",
         "version >= 1.2.0",
         "version < 9.9.9-odd",
+        "meta.odd <= odd-1",
+        "meta.odd >= odd-1",
+        "meta.odd < odd-2",
+        "meta.odd < 1.0.0",
         "meta.fw >= 2.0.0",
         "last_seen < 2d",
         "last_seen < 3d",
