@@ -100,7 +100,10 @@ static struct world_report *stored(struct world *w, const struct moult_report *r
             return &w->reports[i];
         }
     }
-    must(w->report_count < WORLD_REPORTS_MAX, "room for reports");
+    if (w->report_count == WORLD_REPORTS_MAX) { /* a long story: the oldest goes */
+        w->report_count--;
+        memmove(w->reports, w->reports + 1, w->report_count * sizeof w->reports[0]);
+    }
     struct world_report *kept = &w->reports[w->report_count++];
     *kept = (struct world_report){
         .boot_id = r->boot_id,

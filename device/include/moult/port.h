@@ -162,8 +162,8 @@ struct moult_port {
     int32_t (*flash_is_erased)(void *context, uint32_t slot, uint32_t offset, size_t size,
                                bool *is_erased);
 
-    /* Plain bytes of the image that runs, wherever it runs from, as flash_read. Optional: NULL
-     * means flash_read of the running slot; a factory app cannot be updated then. */
+    /* Plain bytes of the image that runs, wherever it runs from, as flash_read. Optional:
+     * NULL means flash_read of the running slot; a factory app cannot be updated then. */
     int32_t (*running_read)(void *context, uint32_t offset, uint8_t *out, size_t size);
 
     /* --- Boot control: what ESP-IDF's app_update offers, nothing more. --- */
