@@ -41,14 +41,14 @@ static void usual_config(struct world *w)
     w->config.outage_min_ms = 60000;
 }
 
-static void start(struct world *w)
+void world_start(struct world *w)
 {
     char path[96], artifacts[96];
     struct store_error store_error;
     struct control_error error;
     snprintf(path, sizeof path, "%s/moult.db", w->folder);
     snprintf(artifacts, sizeof artifacts, "%s/artifacts", w->folder);
-    struct store_options options = {.path = path, .readers = 1};
+    struct store_options options = {.path = path, .readers = 1, .group_jobs = 1};
     need(store_open(&options, &w->store, &store_error) == MOULT_OK, store_error.text);
     need(artifact_store_open(artifacts, &w->fleet.crypto, &w->artifacts) == MOULT_OK,
          "artifacts");
@@ -87,11 +87,11 @@ struct world *world_open(void (*change)(struct control_config *config))
     w->metrics = metrics_create();
     usual_config(w);
     if (change) { change(&w->config); }
-    start(w);
+    world_start(w);
     return w;
 }
 
-static void stop(struct world *w)
+void world_stop(struct world *w)
 {
     store_stop(w->store);
     control_close(w->control);
@@ -102,7 +102,7 @@ static void stop(struct world *w)
 void world_close(struct world *w)
 {
     char command[192];
-    stop(w);
+    world_stop(w);
     metrics_destroy(w->metrics);
     statements_fleet_free(&w->fleet);
     snprintf(command, sizeof command, "rm -rf %s", w->folder);
@@ -112,9 +112,9 @@ void world_close(struct world *w)
 
 void world_restart(struct world *w, uint64_t away_ms)
 {
-    stop(w);
+    world_stop(w);
     clock_manual_advance(&w->time, away_ms);
-    start(w);
+    world_start(w);
 }
 
 int64_t world_now(const struct world *w)
@@ -516,8 +516,8 @@ struct told world_checkin(struct world *w, struct toy *toy,
     if (control_checkin_fast(w->control, &visit.request, &told.result) ==
         CONTROL_NEEDS_WRITER) {
         told.went_to_writer = true;
-        need(store_write_wait(w->store, "checkin", write_checkin, &visit) == MOULT_OK,
-             "check-in job");
+        enum moult_status st = store_write_wait(w->store, "checkin", write_checkin, &visit);
+        need(st == MOULT_OK, moult_status_name(st));
     }
     read_result(w, toy, &told);
     return told;

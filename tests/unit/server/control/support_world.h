@@ -81,6 +81,9 @@ struct world *world_open(void (*change)(struct control_config *config));
 void world_close(struct world *world);
 /* As if moultd had been stopped and started again, `away_ms` later. */
 void world_restart(struct world *world, uint64_t away_ms);
+/* The two halves of a restart. */
+void world_stop(struct world *world);
+void world_start(struct world *world);
 
 int64_t world_now(const struct world *world);
 void world_wait(struct world *world, uint64_t ms); /* turns the clock */
