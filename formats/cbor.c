@@ -75,7 +75,8 @@ static bool is_printable(const uint8_t *text, size_t size)
 /* Skips the contents of a string. */
 static bool skip_string(struct moult_cbor_reader *reader, const struct head *head)
 {
-    bool good = head->type == MOULT_CBOR_BYTES || is_printable(reader->at, head->value);
+    bool good =
+        head->type == MOULT_CBOR_BYTES || is_printable(reader->at, (size_t)head->value);
     if (good) { reader->at += head->value; }
     return good;
 }
