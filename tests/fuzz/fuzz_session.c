@@ -1,9 +1,9 @@
 /* fuzz_session.c - device/src/: the update session under any sequence of events and faults.
  *
  * Input: pairs of bytes, what happens and how much. Then everything is well again, and the
- * device must come to run the offered release. Beyond no crash and no assert: never anything
- * but the old or the new image boots, the running slot is never written (the simulated flash
- * says so), and the end is reached within a bound of steps and boots.
+ * device must come to run the offered release. Beyond no crash and no assert: never
+ * anything but the old or the new image boots, the running slot is never written (the
+ * simulated flash says so), and the end is reached within a bound of steps and boots.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +60,8 @@ static void policy(uint8_t how)
 
 static void damage(uint8_t how)
 {
-    /* Only where the image is not yet approved: a flash that rots later is another story. */
+    /* Only where the image is not yet approved: a flash that rots later is another story.
+     * */
     bool is_open =
         w.session.plan.stage < MOULT_STAGE_WRITTEN && w.device.port.boot.booted == 0;
     if (is_open) { w.device.bits[SIM_SLOT_1_AT + how * 40u] ^= 1; }
