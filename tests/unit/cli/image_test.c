@@ -1,4 +1,5 @@
-/* image_test.c - moult image make, image inspect: files in, files, words and exit codes out. */
+/* image_test.c - moult image make, image inspect: files in, files, words and exit codes
+ * out. */
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,7 +66,8 @@ static void section(uint8_t *raw, uint32_t address, uint32_t offset, uint32_t si
     put_le32(raw + 20, size);
 }
 
-/* A program of read-only data with descriptor and room, code behind it in the window, RAM. */
+/* A program of read-only data with descriptor and room, code behind it in the window, RAM.
+ * */
 static void write_elf(bool has_room)
 {
     static uint8_t elf[0x1100];

@@ -1,4 +1,5 @@
-/* image_info_test.c - formats/image_info.c; the example is read from docs/spec/image-info.md */
+/* image_info_test.c - formats/image_info.c; the example is read from
+ * docs/spec/image-info.md */
 #include "formats/image_info.h"
 #include <stdio.h>
 #include <stdlib.h>

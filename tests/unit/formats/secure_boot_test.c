@@ -1,4 +1,5 @@
-/* secure_boot_test.c - formats/secure_boot.c, with the worked example of docs/spec/esp-image.md */
+/* secure_boot_test.c - formats/secure_boot.c, with the worked example of
+ * docs/spec/esp-image.md */
 #include "formats/secure_boot.h"
 #include <string.h>
 #include "formats/bytes.h"
@@ -157,7 +158,8 @@ static void test_a_signature_by_another_key_is_refused(void)
     check_equal(finding.detail, MOULT_D_ESP_SIG_WRONG);
 }
 
-/* An RSA block with a key of ascending bytes: structure and identity, no signature check. */
+/* An RSA block with a key of ascending bytes: structure and identity, no signature check.
+ * */
 static void test_rsa_blocks_are_identified_but_not_verified(void)
 {
     struct moult_sb_block block;

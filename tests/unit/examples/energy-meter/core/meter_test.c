@@ -1,4 +1,5 @@
-/* meter_test.c - examples/energy-meter/core: what is sampled is counted, once and in order */
+/* meter_test.c - examples/energy-meter/core: what is sampled is counted, once and in order
+ * */
 #include "examples/energy-meter/core/meter.h"
 #include <string.h>
 #include "examples/energy-meter/core/measure.h"
