@@ -14,7 +14,7 @@
 /* Known digests, in one piece and in many; clones; ends that are harmless. */
 bool crypto_promises_hash(const struct moult_crypto *crypto);
 
-/* Good signatures pass. Every flipped bit of one, r or s of 0, n and above, and public keys
+/* Good signatures pass. Flipped bits of one, r or s of 0, n and above, and public keys
  * that are no point of P-256 do not. */
 bool crypto_promises_verify(const struct moult_crypto *crypto);
 
