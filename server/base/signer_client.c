@@ -249,16 +249,16 @@ enum moult_status signer_client_start(const struct signer_client_options *option
     if (st == MOULT_OK) {
         st = queue_init(&client->queue, sizeof(struct ask *), SIGNER_CLIENT_QUEUE_MAX);
     }
+    *out = client; /* before the thread: connected() may use it at once */
     if (st == MOULT_OK && pthread_create(&client->thread, NULL, run, client) != 0) {
         queue_release(&client->queue);
         st = MOULT_E_IO;
     }
     if (st != MOULT_OK) {
+        *out = NULL;
         mem_free(client);
-        return st;
     }
-    *out = client;
-    return MOULT_OK;
+    return st;
 }
 
 void signer_client_stop(struct signer_client *client)
