@@ -38,8 +38,7 @@ stack_pid() {
     stack_pid_file=$stack_folder/run/$1.pid
     [ -s "$stack_pid_file" ] || return 1
     read -r stack_found_pid < "$stack_pid_file"
-    [ -r "/proc/$stack_found_pid/cmdline" ] || return 1
-    tr '\0' ' ' < "/proc/$stack_found_pid/cmdline" 2>/dev/null | grep -qF "$stack_folder" || return 1
+    { tr '\0' ' ' < "/proc/$stack_found_pid/cmdline"; } 2> /dev/null | grep -qF "$stack_folder" || return 1
     printf '%s\n' "$stack_found_pid"
 }
 
