@@ -210,7 +210,8 @@ int cli_fail_finding(struct cli *cli, const char *path, enum moult_status status
     struct finding_words parts = cli_finding_words(cli, finding, NULL);
     char code[8];
     moult_code_format('E', finding->detail, code);
-    cli->next = cli_text(cli, "moult explain %s", code); /* the row's own is this command */
+    cli_next(cli,
+             cli_text(cli, "moult explain %s", code)); /* the row's own is this command */
     const char *separator = parts.place[0] ? ", " : "";
     return cli_fail_at(cli, cli_text(cli, "%s%s%s", path, separator, parts.place),
                        (enum moult_detail)finding->detail, parts.want, parts.have);

@@ -57,6 +57,7 @@ static void raise_efuse(const struct boot *boot, int which)
 {
     uint32_t version;
     if (!boot->probe->secure_version(boot->probe->context, which, &version)) { return; }
+    assert(boot->table->anti_rollback);
     if (version > boot->out->efuse_version && version <= boot->table->efuse_bits) {
         boot->out->efuse_version = version;
     }
@@ -121,6 +122,7 @@ static bool try_boot(struct boot *boot, int which)
         !boot->probe->verifies(boot->probe->context, which)) {
         return false;
     }
+    assert(exists(boot->table, which));
     boot->out->booted = which;
     stamp(boot, which);
     return true;

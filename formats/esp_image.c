@@ -122,6 +122,8 @@ enum moult_status moult_esp_image_parse(const struct moult_reader *image,
         parsed.checksum_offset + 1 + (parsed.has_digest ? MOULT_ESP_DIGEST_SIZE : 0);
     st = check_extent(image, offset, parsed.size, finding);
     if (st != MOULT_OK) { return st; }
+    assert(parsed.checksum_offset >= offset && parsed.size % MOULT_ESP_IMAGE_ALIGN == 0);
+    assert(parsed.size <= image->size);
 
     *out = parsed;
     return MOULT_OK;
@@ -237,6 +239,7 @@ static enum moult_status check_run(struct moult_esp_check *check, uint32_t max_s
 static enum moult_status check_digest(struct moult_esp_check *check,
                                       struct moult_finding *finding)
 {
+    assert(check->position == check->image->checksum_offset);
     uint8_t stored[MOULT_ESP_DIGEST_SIZE], computed[MOULT_ESP_DIGEST_SIZE];
     const struct moult_crypto *crypto = check->crypto;
     uint32_t offset = check->image->checksum_offset + 1;
@@ -343,6 +346,7 @@ enum moult_status moult_esp_image_measure(const struct moult_reader *reader,
     if (st != MOULT_OK) { return st; }
 
     uint32_t end = has_signature ? sector + MOULT_SB_SECTOR_SIZE : image->size;
+    assert(end <= reader->size);
     st = moult_sb_image_digest(reader, end, crypto, digest);
     if (st == MOULT_OK) { *size = end; }
     return st;

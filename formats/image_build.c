@@ -70,6 +70,7 @@ static void add_ram(struct layout *layout, const struct moult_image_part *part,
                     uint32_t max_size)
 {
     uint32_t used = layout->ram.used, left = up_to_4(part->data.size) - used;
+    assert(left > 0 && max_size % 4 == 0);
     uint32_t size = left < max_size ? left : max_size;
     size_t bytes = part->data.size - used < size ? part->data.size - used : size;
     struct moult_bytes data = {part->data.data + used, bytes};
@@ -82,6 +83,7 @@ static void align_for(struct layout *layout, uint32_t load_address)
 {
     const struct moult_bytes zeros = {NULL, 0};
     uint32_t mask = layout->page_size - 1;
+    assert((layout->page_size & mask) == 0 && load_address % 4 == 0);
     while (!layout->is_full) {
         uint32_t data = layout->offset + MOULT_ESP_SEGMENT_HEADER_SIZE;
         uint32_t gap = (load_address - data) & mask;
@@ -111,7 +113,7 @@ static void lay_out(struct layout *layout)
     }
     for (const struct moult_image_part *part; (part = next_ram(&layout->ram));) {
         if (layout->is_full) { return; }
-        add_ram(layout, part, UINT32_MAX);
+        add_ram(layout, part, MOULT_ESP_SEGMENT_SIZE_MAX);
     }
 }
 
@@ -271,6 +273,7 @@ static void put_segments(struct output *output, const struct moult_image_plan *p
     uint8_t raw[MOULT_ESP_SEGMENT_HEADER_SIZE];
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         const struct moult_bytes *data = &plan->segments[i].data;
+        assert(data->size <= plan->segments[i].size);
         put_le32(raw, plan->segments[i].load_address);
         put_le32(raw + 4, plan->segments[i].size);
         put(output, raw, sizeof raw);

@@ -85,6 +85,7 @@ enum moult_status moult_image_info_parse(const uint8_t raw[MOULT_IMAGE_INFO_SIZE
     out->rollback_floor = get_le64(raw + OFF_FLOOR);
     out->build_time_s = get_le64(raw + OFF_BUILD_TIME);
     memcpy(out->version, raw + OFF_VERSION, sizeof out->version);
+    assert(out->version[0] != '\0' && out->version[sizeof out->version - 1] == '\0');
     out->keyset_size = get_le16(raw + OFF_KEYSET_SIZE);
     return MOULT_OK;
 }

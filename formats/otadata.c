@@ -109,6 +109,7 @@ enum moult_status moult_otadata_select(const uint8_t raw[2][MOULT_OTADATA_SIZE],
         seq = is_same ? current : next_seq(current, slot, slot_count);
         if (!is_same && seq == 0) { return MOULT_E_RANGE; }
     }
+    assert(moult_otadata_slot(seq, slot_count) == slot);
     out->sector = sector;
     moult_otadata_encode(seq, state, out->raw);
     return MOULT_OK;
@@ -173,6 +174,7 @@ enum moult_status moult_otadata_choose(const uint8_t raw[2][MOULT_OTADATA_SIZE],
 
     const struct moult_otadata_entry *chosen = &entry[out->entry];
     out->slot = moult_otadata_slot(chosen->seq, rules->slot_count);
+    assert(out->slot < rules->slot_count && moult_otadata_is_valid(chosen));
     out->is_confirmed = chosen->state == MOULT_OTADATA_VALID;
     if (rules->rollback && chosen->state == MOULT_OTADATA_NEW) {
         out->state[out->entry] = MOULT_OTADATA_PENDING_VERIFY;

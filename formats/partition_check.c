@@ -26,6 +26,7 @@ struct check {
 static void report(struct check *check, uint16_t detail, uint32_t row, uint32_t expected,
                    uint32_t found)
 {
+    assert(detail != 0 && row <= check->table->count);
     if (check->count < check->capacity) {
         check->findings[check->count] =
             (struct moult_finding){detail, row, expected, found};

@@ -70,6 +70,7 @@ static struct moult_bytes trim(struct moult_bytes text)
 /* What precedes the first `separator`; *text moves behind it, and is empty at the end. */
 static struct moult_bytes cut(struct moult_bytes *text, uint8_t separator)
 {
+    assert(text->data || text->size == 0);
     struct moult_bytes head = *text;
     for (size_t i = 0; i < text->size; i++) {
         if (text->data[i] == separator) {
@@ -125,6 +126,7 @@ static uint32_t digit_of(uint8_t c)
 static bool parse_number(struct moult_bytes text, uint32_t *out)
 {
     uint64_t value = 0, factor = take_suffix(&text);
+    assert(factor <= 1024 * 1024); /* so that value * factor fits 64 bits */
     uint32_t base = take_prefix(&text);
     if (text.size == 0) { return false; }
     for (size_t i = 0; i < text.size; i++) {
@@ -147,6 +149,7 @@ static bool parse_number(struct moult_bytes text, uint32_t *out)
 static enum moult_status parse_name(const struct csv *csv, struct moult_bytes field,
                                     struct moult_partition *row)
 {
+    assert(row->label[0] == '\0'); /* zeroed: shorter labels end with NULs */
     if (field.size > MOULT_PARTITION_LABEL_SIZE) {
         return fail_numbers(csv, MOULT_D_PT_NAME_LONG, MOULT_PARTITION_LABEL_SIZE,
                             (uint32_t)field.size);

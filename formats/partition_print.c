@@ -14,6 +14,7 @@ struct sink {
 static void put_text(struct sink *sink, const char *text)
 {
     size_t n = strlen(text);
+    assert(sink->size < sink->capacity);
     if (n >= sink->capacity - sink->size) {
         sink->is_full = true;
         return;

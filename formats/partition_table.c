@@ -69,6 +69,7 @@ static enum moult_status take_row(const uint8_t *raw, uint32_t i,
 {
     const uint8_t *row = raw + i * MOULT_PARTITION_ROW_SIZE;
     uint16_t magic = get_le16(row);
+    assert(out->count <= i && i < MOULT_PARTITION_ROWS_MAX);
     if (out->has_md5) {
         return moult_found(finding, MOULT_E_FORMAT,
                            (struct moult_finding){MOULT_D_PT_MD5_PLACE, i, 0, magic});

@@ -163,6 +163,7 @@ static enum moult_status read_fields(const struct moult_reader *reader, uint32_t
                                      const struct moult_crypto *crypto,
                                      struct moult_sb_block *out)
 {
+    assert(out->scheme >= MOULT_SB_RSA3072 && out->scheme <= MOULT_SB_P384);
     bool is_p384 = out->scheme == MOULT_SB_P384;
     uint32_t key = is_p384 ? OFF_KEY_P384 : OFF_KEY;
     uint32_t key_size = is_p384                           ? P384_KEY_SIZE

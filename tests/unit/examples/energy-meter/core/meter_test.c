@@ -28,7 +28,7 @@ static void sample_sine(void *context, uint64_t time_ms, uint16_t *voltage,
     uint32_t point = (uint32_t)(time_ms * source.mhz / 1000 % WAVEFORM_POINTS);
     uint32_t behind =
         (point + WAVEFORM_POINTS - (uint32_t)source.lag_points) % WAVEFORM_POINTS;
-    /* The mains table is a sine but for 4 % of harmonics: good enough to know the result. */
+    /* The mains table is nearly a sine: 4 % of harmonics do not change what is expected. */
     *voltage =
         (uint16_t)(2048 + waveform_mains[point] * source.voltage_peak / WAVEFORM_UNIT);
     *current = (uint16_t)(2048 + source.direction * waveform_mains[behind] *
