@@ -23,7 +23,7 @@ static json_t *json_of_text(const char *text)
     return object ? object : json_object();
 }
 
-/* --- audit -------------------------------------------------------------------------------- */
+/* --- audit ---------------------------------------------------------------------------- */
 
 static bool add_audit(void *context, const struct store_audit *row)
 {
@@ -68,7 +68,7 @@ enum moult_status control_audit_verify(const struct control_call *call)
     return problem_store(call, st);
 }
 
-/* --- events ------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------------------- */
 
 static bool add_event(void *context, const struct store_event *event)
 {
@@ -146,7 +146,7 @@ enum moult_status control_device_history(const struct control_call *call, const 
     return st == MOULT_OK ? list_events(call, &query, page, out) : st;
 }
 
-/* --- idempotency -------------------------------------------------------------------------- */
+/* --- idempotency ---------------------------------------------------------------------- */
 
 static void keep_reply(void *context, const char *reply)
 {
@@ -194,6 +194,6 @@ enum moult_status control_idempotency_store(const struct control_call *call,
                                     .time_ms = call->now_ms};
     memcpy(row.body_sha256, use->body_sha256, 32);
     st = store_idempotency_put(call->db, &row);
-    free(text); /* style: allow BANNED, jansson allocated it */
+    free(text); /* style: allow HEAP_DIRECT, jansson allocated it */
     return st;
 }

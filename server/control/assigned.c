@@ -96,7 +96,7 @@ struct assignment_terms assigned_terms(const struct assigned *a,
     };
 }
 
-/* --- what a step leaves behind ---------------------------------------------------------- */
+/* --- what a step leaves behind -------------------------------------------------------- */
 
 static void note_message(struct assigned *a, const struct moult_report *report)
 {
@@ -233,7 +233,7 @@ static enum moult_status follow_up(struct assigned *a, const struct assignment_e
     return st;
 }
 
-/* --- steps ------------------------------------------------------------------------------- */
+/* --- steps ---------------------------------------------------------------------------- */
 
 /* The phase's counters, which are changed together with the assignment. */
 static struct phase_counters *counters_of(struct assigned *a)
@@ -323,7 +323,7 @@ enum moult_status assigned_save(struct assigned *a)
     return st;
 }
 
-/* --- the table ------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------ */
 
 void control_publish_device(struct control *control, const struct store_device *device,
                             const struct assigned *a)

@@ -3,8 +3,8 @@
  * Layer    server/control, private to this folder.
  * Threads  writer, inside a job.
  * Use it   assigned_active() or assigned_open(), any number of assigned_step(), then
- *          assigned_save(). Counters of the phase follow each step; events, attempts and the
- *          poison ledger are written with it; the row itself once, at the end.
+ *          assigned_save(). Counters of the phase follow each step; events, attempts and
+ *          the poison ledger are written with it; the row itself once, at the end.
  */
 #ifndef MOULT_SERVER_CONTROL_ASSIGNED_H
 #define MOULT_SERVER_CONTROL_ASSIGNED_H
@@ -39,8 +39,8 @@ void control_limits(const struct control_config *config, struct assignment_limit
 void assigned_init(struct assigned *assigned, struct control *control, struct store_db *db,
                    struct store_device *device, int64_t now_ms);
 
-/* The assignment that holds the device's slot, or, when there is none, the one that ended as
- * silent. is_there says whether there is any. */
+/* The assignment that holds the device's slot, or, when there is none, the one that ended
+ * as silent. is_there says whether there is any. */
 MOULT_MUST_CHECK enum moult_status assigned_active(struct assigned *assigned);
 /* This row of the device. */
 MOULT_MUST_CHECK enum moult_status assigned_open(struct assigned *assigned,

@@ -138,6 +138,6 @@ enum moult_status control_audit(const struct control_call *call, const char *act
                                 .detail = text,
                                 .peer = call->actor.address};
     enum moult_status st = audit_append(call->db, &chain, call->now_ms, &entry);
-    free(text); /* style: allow BANNED, jansson allocated it */
+    free(text); /* style: allow HEAP_DIRECT, jansson allocated it */
     return st;
 }

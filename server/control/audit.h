@@ -25,9 +25,9 @@ struct audit_entry {
     const char *peer;   /* address, or NULL */
 };
 
-/* Appends a row in the job's transaction. Texts over their limit are cut at it, with "..." at the
- * end; a detail over its limit becomes {"cut":true}. MOULT_OK; MOULT_E_INTERNAL: the hash failed;
- * or the store's status. */
+/* Appends a row in the job's transaction. Texts over their limit are cut at it, with "..."
+ * at the end; a detail over its limit becomes {"cut":true}. MOULT_OK; MOULT_E_INTERNAL: the
+ * hash failed; or the store's status. */
 MOULT_MUST_CHECK enum moult_status audit_append(struct store_db *db,
                                                 const struct audit_chain *chain,
                                                 int64_t now_ms,
@@ -39,9 +39,9 @@ MOULT_MUST_CHECK enum moult_status audit_verify(struct store_db *db,
                                                 const struct audit_chain *chain,
                                                 uint64_t *rows, uint64_t *bad);
 
-/* The entry of one call of the operator API: actor, peer, request id and dry run are taken from
- * the call. detail: an object whose reference is moved, or NULL. Refused calls are audited too:
- * add "refused": code to detail. */
+/* The entry of one call of the operator API: actor, peer, request id and dry run are taken
+ * from the call. detail: an object whose reference is moved, or NULL. Refused calls are
+ * audited too: add "refused": code to detail. */
 MOULT_MUST_CHECK enum moult_status control_audit(const struct control_call *call,
                                                  const char *action, const char *object,
                                                  json_t *detail);

@@ -24,7 +24,7 @@ enum device_state device_state_parse(const char *word)
     return (enum device_state)0;
 }
 
-/* --- who may speak ----------------------------------------------------------------------- */
+/* --- who may speak -------------------------------------------------------------------- */
 
 /* 0, or the status to refuse with. */
 static uint16_t refuse_state(unsigned state, uint16_t *detail)
@@ -98,7 +98,7 @@ static enum control_path first_contact(struct control *control,
     return CONTROL_NEEDS_WRITER;
 }
 
-/* --- the idle answer ---------------------------------------------------------------------- */
+/* --- the idle answer ------------------------------------------------------------------ */
 
 /* Whether the message says anything that is not known already. */
 static bool has_news(const struct moult_checkin *m, const struct device_durable *d)

@@ -38,7 +38,7 @@ static void refuse(struct visit *v, uint16_t status, uint16_t detail)
     }
 }
 
-/* --- who it is ----------------------------------------------------------------------------- */
+/* --- who it is ------------------------------------------------------------------------ */
 
 static enum moult_status put_device_event(struct visit *v, const char *kind,
                                           const char *text)
@@ -100,10 +100,10 @@ static enum moult_status identify(struct visit *v, bool *is_refused)
     return MOULT_OK;
 }
 
-/* --- what it runs --------------------------------------------------------------------------- */
+/* --- what it runs --------------------------------------------------------------------- */
 
-/* The version of a release by its image: what the device says of itself is only shown when no
- * release explains the digest. */
+/* The version of a release by its image: what the device says of itself is only shown when
+ * no release explains the digest. */
 static void name_running(struct visit *v)
 {
     struct store_release release;
@@ -158,10 +158,10 @@ static enum moult_status note_facts(struct visit *v)
                                                  : MOULT_OK;
 }
 
-/* --- its assignment ------------------------------------------------------------------------- */
+/* --- its assignment ------------------------------------------------------------------- */
 
-/* What the running digest proves. Skipped when the same message says that the reboot is still to
- * come: then it is the old image by right. */
+/* What the running digest proves. Skipped when the same message says that the reboot is
+ * still to come: then it is the old image by right. */
 static enum moult_status saw_running(struct visit *v)
 {
     struct assigned *a = &v->assigned;
@@ -238,7 +238,8 @@ static enum moult_status grant(struct visit *v)
         .release = &release,
         .assignment = &a->engine,
         .takes_offer = true,
-        /* The bucket is of this process only: filling it anew after a restart is harmless. */
+        /* The bucket is of this process only: filling it anew after a restart is
+         * harmless. */
         .rate = &a->slot->work->engine,
     };
     enum moult_status st = MOULT_OK;
@@ -267,13 +268,14 @@ static enum moult_status work(struct visit *v)
     if (st == MOULT_OK) { st = withdraw_if_paused(v); }
     if (st == MOULT_OK) { st = assigned_save(a); }
     if (st == MOULT_OK) { st = rollouts_join(a); }
-    /* Gates first: what this device has just reported may forbid what it would be offered. */
+    /* Gates first: what this device has just reported may forbid what it would be
+     * offered. */
     if (st == MOULT_OK) { st = rollouts_settle(v->control, v->db, v->request->now_ms); }
     if (st == MOULT_OK) { st = grant(v); }
     return st == MOULT_OK ? assigned_save(a) : st;
 }
 
-/* --- the answer ----------------------------------------------------------------------------- */
+/* --- the answer ----------------------------------------------------------------------- */
 
 static uint64_t next_counter(struct visit *v)
 {

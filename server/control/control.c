@@ -18,7 +18,7 @@ uint8_t control_class_index(const struct control_config *config, const uint8_t i
     return 0;
 }
 
-/* --- hooks: memory follows the database ---------------------------------------------------- */
+/* --- hooks: memory follows the database ----------------------------------------------- */
 
 static void job_begins(void *context)
 {
@@ -149,7 +149,7 @@ static void group_lost(void *context, struct store_db *db)
     }
 }
 
-/* --- loading ------------------------------------------------------------------------------- */
+/* --- loading -------------------------------------------------------------------------- */
 
 struct load {
     struct control *control;
@@ -228,7 +228,7 @@ static enum moult_status load_all(struct control *control, struct store_db *db)
     return st;
 }
 
-/* --- open and close ------------------------------------------------------------------------ */
+/* --- open and close ------------------------------------------------------------------- */
 
 static struct metric *counter(struct metrics *metrics, const char *name, const char *help)
 {
@@ -331,7 +331,7 @@ void control_close(struct control *control)
     mem_free(control);
 }
 
-/* --- statements ---------------------------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------------------- */
 
 void control_counter_floor(struct control *control, uint64_t counter_floor)
 {

@@ -1,5 +1,5 @@
-/* device_table.c - see device_table.h. Entries lie in blocks in order of num; two open-addressing
- * indexes of 32-bit numbers lead to them by key and by id. */
+/* device_table.c - see device_table.h. Entries lie in blocks in order of num; two
+ * open-addressing indexes of 32-bit numbers lead to them by key and by id. */
 #include "server/control/device_table.h"
 #include <assert.h>
 #include <pthread.h>
@@ -64,8 +64,8 @@ static const uint8_t *id_of(const struct entry *entry)
     return entry->durable.id;
 }
 
-/* Keys are hashes already; an attacker who grinds keys for collisions here gains a slower lookup
- * of his own pending devices, of which there are at most pending_max. */
+/* Keys are hashes already; an attacker who grinds keys for collisions here gains a slower
+ * lookup of his own pending devices, of which there are at most pending_max. */
 static uint32_t place_of(const struct index *index, const uint8_t *key)
 {
     return (uint32_t)(get_be64(key) * 0x9e3779b97f4a7c15u >> 32) & (index->size - 1);

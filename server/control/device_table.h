@@ -1,10 +1,11 @@
 /* device_table.h - every device in memory, so that an idle check-in needs no database.
  *
  * Layer    server/control, private to this folder.
- * Memory   about 280 bytes per device with its two indexes; blocks are allocated as devices come
- *          and stay until destroy. An index names a device for as long as the table lives.
- * Threads  any, but device_table_put() and _remove(): writer only (after COMMIT). Entries are
- *          copied in and out under one of DEVICE_TABLE_STRIPES locks.
+ * Memory   about 280 bytes per device with its two indexes; blocks are allocated as devices
+ *          come and stay until destroy. An index names a device for as long as the table
+ *          lives.
+ * Threads  any, but device_table_put() and _remove(): writer only (after COMMIT). Entries
+ *          are copied in and out under one of DEVICE_TABLE_STRIPES locks.
  */
 #ifndef MOULT_SERVER_CONTROL_DEVICE_TABLE_H
 #define MOULT_SERVER_CONTROL_DEVICE_TABLE_H
@@ -66,16 +67,16 @@ uint32_t device_table_find_num(struct device_table *table, int64_t num);
 void device_table_get(struct device_table *table, uint32_t index,
                       struct device_durable *durable, struct device_live *live);
 
-/* Adds the device of durable->num, or replaces what is known of it. Nums must come in rising
- * order when new. live: start values of a new one; NULL: zeros.
+/* Adds the device of durable->num, or replaces what is known of it. Nums must come in
+ * rising order when new. live: start values of a new one; NULL: zeros.
  * False: the table is full, or there is no memory. */
 MOULT_MUST_CHECK bool device_table_put(struct device_table *table,
                                        const struct device_durable *durable,
                                        const struct device_live *live);
 void device_table_remove(struct device_table *table, int64_t num);
 
-/* A check-in: time, address, what was told; notes the gap since the last one in the rhythm unless
- * is_gap_odd (an update or an outage lies in it). */
+/* A check-in: time, address, what was told; notes the gap since the last one in the rhythm
+ * unless is_gap_odd (an update or an outage lies in it). */
 struct device_seen {
     int64_t now_ms;
     uint32_t next_s;
@@ -94,8 +95,9 @@ uint64_t device_table_next_wake(struct device_table *table, uint32_t index, int6
 uint32_t device_table_count(struct device_table *table); /* entries, removed ones too */
 uint32_t device_table_state_count(struct device_table *table, unsigned state);
 
-/* Entries from `from` on whose live part changed since it was last collected: at most max indexes
- * into out, in order of num. *next: where to go on; equal to the count at the end. */
+/* Entries from `from` on whose live part changed since it was last collected: at most max
+ * indexes into out, in order of num. *next: where to go on; equal to the count at the
+ * end. */
 size_t device_table_collect(struct device_table *table, uint32_t from, uint32_t *out,
                             size_t max, uint32_t *next);
 /* Marks an entry as changed again: what was collected could not be written. */

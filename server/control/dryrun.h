@@ -20,8 +20,9 @@ struct change {
 /* A savepoint around what follows. */
 MOULT_MUST_CHECK enum moult_status change_begin(const struct control_call *call);
 
-/* A dry run, or a refused change, is undone, in the database and in memory; the audit entry is
- * written in any case and says which. *out gets "dry_run": true. On failure *out is freed. */
+/* A dry run, or a refused change, is undone, in the database and in memory; the audit entry
+ * is written in any case and says which. *out gets "dry_run": true. On failure *out is
+ * freed. */
 MOULT_MUST_CHECK enum moult_status change_end(const struct control_call *call,
                                               const struct change *change,
                                               enum moult_status status, json_t **out);

@@ -1,9 +1,9 @@
 /* effects.h - what a job changes in memory, kept back until its COMMIT.
  *
  * Layer    server/control, private to this folder.
- * Why      the table of devices, wakes and rollouts in memory must never say what the database
- *          could still lose. A job pushes effects; they are applied after COMMIT, or dropped with
- *          the job.
+ * Why      the table of devices, wakes and rollouts in memory must never say what the
+ *          database could still lose. A job pushes effects; they are applied after COMMIT,
+ *          or dropped with the job.
  * Memory   one growing array, EFFECTS_MAX entries at most.
  * Threads  writer.
  */
@@ -22,7 +22,7 @@ enum effect_kind {
     EFFECT_WAKE,    /* tell the device `num` to check in */
     EFFECT_CLEAR,   /* its retained wake is over */
     EFFECT_PHASE,   /* phase `phase` of rollout `num` has opened: wake its devices */
-    EFFECT_PLANNED, /* devices of `data` (count rows of a plan) are planned in rollout `num` */
+    EFFECT_PLANNED, /* devices of `data` (count rows) are planned in rollout `num` */
     EFFECT_RELEASE, /* data: a struct store_release to cache */
     EFFECT_KEYSET,  /* data: a struct cached_keyset to cache */
 };

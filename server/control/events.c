@@ -65,7 +65,7 @@ json_t *json_detail(uint16_t detail)
     return json_code('E', detail);
 }
 
-/* --- reports --------------------------------------------------------------------------- */
+/* --- reports -------------------------------------------------------------------------- */
 
 static void set_number(json_t *data, const struct moult_report *r, unsigned key,
                        const char *name, json_int_t value)

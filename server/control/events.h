@@ -11,7 +11,8 @@
 
 #define EVENT_TEXT_SIZE 320u
 
-/* data is moved (NULL: an empty object). time, kind, text, device and rollout as in *event. */
+/* data is moved (NULL: an empty object). time, kind, text, device and rollout as in
+ * *event. */
 MOULT_MUST_CHECK enum moult_status event_put(struct store_db *db,
                                              const struct store_event *event, json_t *data);
 

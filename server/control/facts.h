@@ -12,8 +12,8 @@
 /* As the API shows them; a new reference. */
 json_t *facts_json(const struct moult_facts *facts);
 
-/* Stores facts and attributes, and what of them has a column: chip, revision, version, and the
- * serial number if an operator gave none. */
+/* Stores facts and attributes, and what of them has a column: chip, revision, version, and
+ * the serial number if an operator gave none. */
 MOULT_MUST_CHECK enum moult_status facts_store(struct store_db *db,
                                                struct store_device *device,
                                                const struct moult_facts *facts,

@@ -1,4 +1,5 @@
-/* grant.h - may this device be offered this release now? In the same words to code and to people.
+/* grant.h - may this device be offered this release now? In the same words to code and to
+ * people.
  *
  * Layer    server/control, private to this folder.
  * Threads  any store thread: looks at copies.
@@ -33,8 +34,9 @@ struct grant {
     int64_t wait_ms;    /* with GRANT_WAIT: how long at least, 0 unknown */
 };
 
-/* Runs the checks in order. With `trace` all are run and told; without, it ends at the first that
- * does not pass. The verdict is that of the first that did not pass. *status: of the store. */
+/* Runs the checks in order. With `trace` all are run and told; without, it ends at the
+ * first that does not pass. The verdict is that of the first that did not pass. *status: of
+ * the store. */
 enum grant_verdict grant_examine(struct grant *grant,
                                  void (*trace)(void *context, const char *check,
                                                enum grant_verdict verdict,

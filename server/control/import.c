@@ -1,4 +1,5 @@
-/* import.c - devices from a CSV, a thousand rows a transaction, and back. See registry.h. */
+/* import.c - devices from a CSV, a thousand rows a transaction, and back. See
+ * registry.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static bool bad(struct row *row, const char *field, const char *want, const char
     return false;
 }
 
-/* --- header ------------------------------------------------------------------------------- */
+/* --- header --------------------------------------------------------------------------- */
 
 static bool take_column(struct control_import *import, size_t i, const char *name)
 {
@@ -133,7 +134,7 @@ void control_import_end(struct control_import *import)
     mem_free(import);
 }
 
-/* --- one row ------------------------------------------------------------------------------ */
+/* --- one row -------------------------------------------------------------------------- */
 
 static bool parse_class(const struct control *control, struct row *row)
 {
@@ -366,7 +367,7 @@ static enum moult_status put_row(const struct control_call *call,
     return st == MOULT_OK ? update(call, import, &device, row) : st;
 }
 
-/* --- steps -------------------------------------------------------------------------------- */
+/* --- steps ---------------------------------------------------------------------------- */
 
 static enum moult_status add_error(struct control_import *import, const struct row *row)
 {
@@ -437,7 +438,7 @@ json_t *control_import_result(const struct control_import *import)
                      (json_int_t)import->unchanged, "errors", import->errors);
 }
 
-/* --- export ------------------------------------------------------------------------------- */
+/* --- export --------------------------------------------------------------------------- */
 
 static void csv_text(struct buffer *out, const char *text)
 {

@@ -1,8 +1,8 @@
 /* internal.h - what struct control is made of; private to this folder.
  *
  * Layer    server/control.
- * Threads  who may touch what is said at each member. "writer": the store's writer thread, and
- *          control_open() before it starts.
+ * Threads  who may touch what is said at each member. "writer": the store's writer thread,
+ *          and control_open() before it starts.
  */
 #ifndef MOULT_SERVER_CONTROL_INTERNAL_H
 #define MOULT_SERVER_CONTROL_INTERNAL_H

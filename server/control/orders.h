@@ -25,8 +25,8 @@ struct order {
     uint8_t deferrals; /* OPTIONAL: how often the user may still say later */
 };
 
-/* MOULT_OK: result->payload and payload_size are set, is_order is true. MOULT_E_SPACE: it does not
- * fit (four long components); MOULT_E_INTERNAL: it does not read back. */
+/* MOULT_OK: result->payload and payload_size are set, is_order is true. MOULT_E_SPACE: it
+ * does not fit (four long components); MOULT_E_INTERNAL: it does not read back. */
 MOULT_MUST_CHECK enum moult_status order_write(struct control *control,
                                                const struct order *order,
                                                struct control_checkin_result *result);

@@ -16,8 +16,8 @@ struct pacing {
     int64_t now_ms;
 };
 
-/* Seconds, within [interval_min, 31 d]. An idle device is placed on its own slot of the interval's
- * grid, so that a fleet polls evenly by construction. */
+/* Seconds, within [interval_min, 31 d]. An idle device is placed on its own slot of the
+ * interval's grid, so that a fleet polls evenly by construction. */
 uint32_t pacing_next_s(const struct control_config *config, const struct pacing *pacing);
 
 #endif

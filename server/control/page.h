@@ -1,8 +1,8 @@
 /* page.h - pages of lists, and the objects that paths name; private to this folder.
  *
  * Layer    server/control.
- * Use it   page_begin(), page_add() per row until false, page_end(). Ask the store for one row
- *          more than `limit`: it says that there is a next page.
+ * Use it   page_begin(), page_add() per row until false, page_end(). Ask the store for one
+ *          row more than `limit`: it says that there is a next page.
  */
 #ifndef MOULT_SERVER_CONTROL_PAGE_H
 #define MOULT_SERVER_CONTROL_PAGE_H
@@ -33,8 +33,8 @@ MOULT_MUST_CHECK enum moult_status page_number(const struct control_call *call,
                                                const struct control_page *page,
                                                int64_t *after);
 
-/* The device that a path or parameter names: 32 hex digits, or a name or serial that only one has.
- * Otherwise problem (E2021). */
+/* The device that a path or parameter names: 32 hex digits, or a name or serial that only
+ * one has. Otherwise problem (E2021). */
 MOULT_MUST_CHECK enum moult_status device_named(const struct control_call *call,
                                                 const char *text, struct store_device *out);
 

@@ -8,7 +8,7 @@ enum moult_status problem_set(struct control_problem *problem, enum moult_detail
     const struct moult_code_info *info = moult_detail_info((uint16_t)detail);
     *problem = (struct control_problem){.detail = (uint16_t)detail};
     if (!info) { return MOULT_E_INTERNAL; }
-    (void)moult_code_words(info, want, have, problem->text, sizeof problem->text);
+    moult_code_words(info, want, have, problem->text, sizeof problem->text);
     snprintf(problem->hint, sizeof problem->hint, "%s", info->next); /* fits: one command */
     return info->status;
 }

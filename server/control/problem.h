@@ -8,8 +8,9 @@
 #include "formats/codes.h"
 #include "server/control/control.h"
 
-/* The words of the detail with want and have (either may be NULL), the table's next command as
- * hint. Returns the table's status of the detail, so that a function can `return problem_set(...)`.
+/* The words of the detail with want and have (either may be NULL), the table's next command
+ * as hint. Returns the table's status of the detail, so that a function can `return
+ * problem_set(...)`.
  */
 enum moult_status problem_set(struct control_problem *problem, enum moult_detail detail,
                               const char *want, const char *have);

@@ -1,4 +1,5 @@
-/* registry.c - see registry.h: lists, and the verbs of a device's life. Import: import.c. */
+/* registry.c - see registry.h: lists, and the verbs of a device's life. Import:
+ * import.c. */
 #include "server/control/registry.h"
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 enum { ARENA_SIZE = 65536, ACTIONS_MAX = 1000000 };
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------------------- */
 
 struct listing {
     const struct control_call *call;
@@ -114,7 +115,7 @@ enum moult_status control_device_show(const struct control_call *call, const cha
     return st == MOULT_OK ? show(call, &device, out) : st;
 }
 
-/* --- verbs -------------------------------------------------------------------------------- */
+/* --- verbs ---------------------------------------------------------------------------- */
 
 #define BIT(state) (1u << (state))
 
@@ -209,7 +210,7 @@ enum moult_status control_device_verb(const struct control_call *call, const cha
     return change_end(call, &change, st, out);
 }
 
-/* --- one verb for many ---------------------------------------------------------------------- */
+/* --- one verb for many ---------------------------------------------------------------- */
 
 struct many {
     const struct moult_selector *selector;

@@ -33,7 +33,7 @@ enum moult_status problem_finding(struct control_problem *problem, enum moult_st
     return status;
 }
 
-/* --- reading a file ------------------------------------------------------------------------- */
+/* --- reading a file ------------------------------------------------------------------- */
 
 static enum moult_status read_file(void *context, uint32_t offset, uint8_t *out,
                                    uint32_t size)
@@ -52,7 +52,7 @@ static struct moult_reader reader_of(struct part *part)
     return (struct moult_reader){part, read_file, (uint32_t)part->size};
 }
 
-/* --- the image's own word ------------------------------------------------------------------- */
+/* --- the image's own word ------------------------------------------------------------- */
 
 static enum moult_status mismatch(struct part *part, const char *what, const char *want,
                                   const char *have)
@@ -127,7 +127,8 @@ static enum moult_status check_descriptor(struct part *part,
                           desc.secure_version);
 }
 
-/* Size and digest of the image proper, as a device will compute them for its running slot. */
+/* Size and digest of the image proper, as a device will compute them for its running
+ * slot. */
 static enum moult_status check_measure(struct part *part, const struct moult_reader *reader,
                                        const struct moult_esp_image *image)
 {
@@ -160,7 +161,7 @@ static enum moult_status check_image(struct part *part)
     return st == MOULT_OK ? check_measure(part, &reader, &image) : st;
 }
 
-/* --- one component ---------------------------------------------------------------------------- */
+/* --- one component -------------------------------------------------------------------- */
 
 static enum moult_status check_size(struct part *part)
 {
@@ -205,7 +206,7 @@ static enum moult_status check_part(struct part *part)
     return st;
 }
 
-/* --- the release ------------------------------------------------------------------------------ */
+/* --- the release ---------------------------------------------------------------------- */
 
 static enum moult_status verify(struct control *control, struct moult_bytes envelope,
                                 struct moult_release *out, struct control_problem *problem)

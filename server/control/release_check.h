@@ -1,4 +1,5 @@
-/* release_check.h - everything a release must prove before it is stored; private to this folder.
+/* release_check.h - everything a release must prove before it is stored; private to this
+ * folder.
  *
  * Layer    server/control.
  * Threads  any: touches artifacts and memory, not the database.
@@ -10,8 +11,8 @@
 #include "server/control/internal.h"
 
 /* Verifies the envelope against the newest keyset with the device's own code, then every
- * component's artifact: there, of the signed size and digest, and for applications a whole image
- * that says of itself what the statement says. *out borrows the envelope.
+ * component's artifact: there, of the signed size and digest, and for applications a whole
+ * image that says of itself what the statement says. *out borrows the envelope.
  * On failure problem says which part. */
 MOULT_MUST_CHECK enum moult_status release_check(struct control *control,
                                                  struct moult_bytes envelope,
@@ -22,7 +23,8 @@ MOULT_MUST_CHECK enum moult_status release_check(struct control *control,
 enum moult_status problem_finding(struct control_problem *problem, enum moult_status status,
                                   const struct moult_finding *finding);
 
-/* The release that a path names: its id, or the newest of that version. Otherwise problem. */
+/* The release that a path names: its id, or the newest of that version. Otherwise
+ * problem. */
 MOULT_MUST_CHECK enum moult_status
 release_named(const struct control_call *call, const char *text, struct store_release *out);
 

@@ -13,7 +13,7 @@
 #include "server/control/release_check.h"
 #include "server/control/views.h"
 
-/* --- keysets ------------------------------------------------------------------------------- */
+/* --- keysets -------------------------------------------------------------------------- */
 
 static enum moult_status verify_keyset(struct control *control, struct moult_bytes envelope,
                                        struct moult_keyset *out,
@@ -57,8 +57,8 @@ static enum moult_status put_keyset(const struct control_call *call, uint32_t ve
     keyset->version = version;
     keyset->size = envelope.size;
     memcpy(keyset->envelope, envelope.data, envelope.size);
-    if (!control
-             ->is_live) { /* before the store's threads run there is no COMMIT to wait for */
+    /* Before the store's threads run there is no COMMIT to wait for. */
+    if (!control->is_live) {
         return statement_cache_add_keyset(&control->statements, keyset) ? MOULT_OK
                                                                         : MOULT_E_SPACE;
     }
@@ -89,7 +89,7 @@ enum moult_status control_keyset_add(const struct control_call *call,
                           : problem_store(call, st);
 }
 
-/* --- storing a release ----------------------------------------------------------------------- */
+/* --- storing a release ---------------------------------------------------------------- */
 
 static void fill_component(const struct moult_component *from, struct store_component *to)
 {
@@ -227,7 +227,7 @@ enum moult_status control_release_create(const struct control_call *call,
     return change_end(call, &change, st, out);
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------- */
 
 struct before {
     int64_t num;

@@ -115,7 +115,7 @@ enum moult_status reports_apply(struct assigned *a, struct moult_cbor_list repor
     return st;
 }
 
-/* --- POST report ------------------------------------------------------------------------- */
+/* --- POST report ---------------------------------------------------------------------- */
 
 static enum moult_status apply_all(struct assigned *a,
                                    const struct moult_cbor_list *reports,

@@ -96,7 +96,7 @@ enum moult_status rollout_cache_load(struct rollout_cache *cache, struct store_d
     return st;
 }
 
-/* --- writer ---------------------------------------------------------------------------- */
+/* --- writer --------------------------------------------------------------------------- */
 
 enum moult_status rollout_cache_insert(struct rollout_cache *cache, struct store_db *db,
                                        struct control_rollout *rollout,
@@ -209,7 +209,7 @@ void rollout_cache_committed(struct rollout_cache *cache)
     pthread_rwlock_unlock(&cache->lock);
 }
 
-/* --- any thread ------------------------------------------------------------------------ */
+/* --- any thread ----------------------------------------------------------------------- */
 
 static const struct control_rollout *shown_of(const struct rollout_cache *cache,
                                               int64_t num)

@@ -1,11 +1,12 @@
 /* rollout_cache.h - rollouts in memory: the writer's working copies, and what is committed.
  *
  * Layer    server/control, private to this folder.
- * Memory   two copies per rollout of about 6 KB, a third while a job changes it; ROLLOUTS_MAX.
+ * Memory   two copies per rollout of about 6 KB, a third while a job changes it;
+ *          ROLLOUTS_MAX.
  * Threads  "writer" functions on the writer thread; the others on any, under one lock.
- * Use it   a job: rollout_cache_find(), rollout_cache_touch(), change ->engine. Before COMMIT
- *          what was touched is saved; after COMMIT it is shown to readers; a job that is undone
- *          gets its copies back.
+ * Use it   a job: rollout_cache_find(), rollout_cache_touch(), change ->engine. Before
+ *          COMMIT what was touched is saved; after COMMIT it is shown to readers; a job
+ *          that is undone gets its copies back.
  */
 #ifndef MOULT_SERVER_CONTROL_ROLLOUT_CACHE_H
 #define MOULT_SERVER_CONTROL_ROLLOUT_CACHE_H
@@ -57,8 +58,9 @@ MOULT_MUST_CHECK enum moult_status rollout_cache_load(struct rollout_cache *cach
 
 /* --- writer --- */
 
-/* Inserts into the database and the cache; rollout->num and ->selector are set. selector: copied.
- * MOULT_OK; MOULT_E_EXISTS: the name; MOULT_E_SPACE: too many; MOULT_E_NOMEM; MOULT_E_IO. */
+/* Inserts into the database and the cache; rollout->num and ->selector are set. selector:
+ * copied. MOULT_OK; MOULT_E_EXISTS: the name; MOULT_E_SPACE: too many; MOULT_E_NOMEM;
+ * MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status rollout_cache_insert(struct rollout_cache *cache,
                                                         struct store_db *db,
                                                         struct control_rollout *rollout,
@@ -87,7 +89,8 @@ bool rollout_cache_copy(struct rollout_cache *cache, int64_t num,
                         struct control_rollout *out);
 bool rollout_cache_copy_by_name(struct rollout_cache *cache, const char *id,
                                 struct control_rollout *out);
-/* Copies the newest with num < before (0: of all) for which `matches` (NULL: any) says yes. */
+/* Copies the newest with num < before (0: of all) for which `matches` (NULL: any) says
+ * yes. */
 bool rollout_cache_copy_before(struct rollout_cache *cache, int64_t before,
                                bool (*matches)(const void *want,
                                                const struct control_rollout *rollout),

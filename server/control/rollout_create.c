@@ -1,5 +1,6 @@
-/* rollout_create.c - a new rollout: who is in it, in which phase; see rollouts.h. The preview of a
- * dry run and what is saved come from the same code: a dry run is the real thing, undone. */
+/* rollout_create.c - a new rollout: who is in it, in which phase; see rollouts.h. The
+ * preview of a dry run and what is saved come from the same code: a dry run is the real
+ * thing, undone. */
 #include <stdio.h>
 #include <string.h>
 #include "formats/codes.h"
@@ -57,9 +58,10 @@ static bool make_room(struct planning *p)
     return true;
 }
 
-/* --- who ------------------------------------------------------------------------------------ */
+/* --- who ------------------------------------------------------------------------------ */
 
-/* Canary eligibility: seen within twice its rhythm. Others keep their cohort and come later. */
+/* Canary eligibility: seen within twice its rhythm. Others keep their cohort and come
+ * later. */
 static bool is_fresh(struct planning *p, const struct device_live *live)
 {
     uint32_t expected_s = (uint32_t)(p->call->control->config.expected_interval_ms / 1000);
@@ -166,7 +168,7 @@ static void plan_phases(struct planning *p)
     }
 }
 
-/* --- saving --------------------------------------------------------------------------------- */
+/* --- saving --------------------------------------------------------------------------- */
 
 static enum moult_status supersede(struct planning *p, int64_t num)
 {
@@ -270,7 +272,7 @@ static enum moult_status save(struct planning *p, struct rollout_slot **slot)
     return st == MOULT_OK ? rollouts_settle(control, p->call->db, p->call->now_ms) : st;
 }
 
-/* --- the preview ------------------------------------------------------------------------------ */
+/* --- the preview ---------------------------------------------------------------------- */
 
 static json_t *preview(const struct planning *p)
 {

@@ -134,7 +134,7 @@ static enum moult_status read_text(const struct place *place, const json_t *obje
     return MOULT_OK;
 }
 
-/* --- phases --------------------------------------------------------------------------------- */
+/* --- phases --------------------------------------------------------------------------- */
 
 static enum moult_status read_rule(const struct place *place, const json_t *object,
                                    const struct control_config *config,
@@ -236,7 +236,7 @@ static enum moult_status read_phases(const struct control_call *call, const json
     return st == MOULT_OK ? check_phases(call, engine) : st;
 }
 
-/* --- gates ---------------------------------------------------------------------------------- */
+/* --- gates ---------------------------------------------------------------------------- */
 
 static enum moult_status read_success(struct place *place, const json_t *object,
                                       struct gate_rules *gates)
@@ -298,7 +298,7 @@ static enum moult_status read_gates(const struct control_call *call, const json_
     return st;
 }
 
-/* --- the rest -------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------- */
 
 static bool is_good_name(const char *name)
 {

@@ -1,4 +1,5 @@
-/* rollout_draft.h - a rollout as it is asked for, understood and checked; private to this folder.
+/* rollout_draft.h - a rollout as it is asked for, understood and checked; private to this
+ * folder.
  *
  * Layer    server/control.
  */

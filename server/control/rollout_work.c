@@ -9,7 +9,7 @@
 
 enum { DUE_MAX = 500, JOIN_ARENA = 65536 };
 
-/* --- outcomes --------------------------------------------------------------------------- */
+/* --- outcomes ------------------------------------------------------------------------- */
 
 static bool first_reason(void *context, uint16_t reason, uint32_t count)
 {
@@ -102,7 +102,7 @@ enum moult_status rollouts_settle(struct control *control, struct store_db *db,
     return st;
 }
 
-/* --- joining ---------------------------------------------------------------------------- */
+/* --- joining -------------------------------------------------------------------------- */
 
 static bool is_open_to_all(const struct control_rollout *rollout)
 {
@@ -200,7 +200,7 @@ enum moult_status rollouts_join(struct assigned *a)
     return st;
 }
 
-/* --- time ------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------- */
 
 struct due {
     struct store_assignment *rows;

@@ -8,8 +8,8 @@
 
 #include "server/control/assigned.h"
 
-/* Judges the rollouts that this job has touched: gates, phases, pauses. Call once, at the end of
- * a job that changed assignments. */
+/* Judges the rollouts that this job has touched: gates, phases, pauses. Call once, at the
+ * end of a job that changed assignments. */
 MOULT_MUST_CHECK enum moult_status rollouts_settle(struct control *control,
                                                    struct store_db *db, int64_t now_ms);
 
@@ -19,9 +19,9 @@ rollout_outcome_done(struct control *control, struct store_db *db,
                      struct rollout_slot *slot, const struct rollout_outcome *outcome,
                      int64_t now_ms);
 
-/* Puts a device whose slot is free into the rollout that wants it: of its class, going on, of a
- * higher sequence than what it runs, selecting it, and not holding a row of it yet; the highest
- * sequence wins. *assigned is then that assignment. */
+/* Puts a device whose slot is free into the rollout that wants it: of its class, going on,
+ * of a higher sequence than what it runs, selecting it, and not holding a row of it yet;
+ * the highest sequence wins. *assigned is then that assignment. */
 MOULT_MUST_CHECK enum moult_status rollouts_join(struct assigned *assigned);
 
 /* The job of control_timer(): time limits and gates. */

@@ -1,4 +1,5 @@
-/* rollouts.c - see rollouts.h: lists, and the verbs of a rollout. Creation: rollout_create.c. */
+/* rollouts.c - see rollouts.h: lists, and the verbs of a rollout. Creation:
+ * rollout_create.c. */
 #include "server/control/rollouts.h"
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "server/control/rollout_work.h"
 #include "server/control/views.h"
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------- */
 
 static bool has_state(const void *want, const struct control_rollout *rollout)
 {
@@ -117,9 +118,10 @@ enum moult_status control_rollout_devices(const struct control_call *call, const
     return problem_store(call, page_end(&l.builder, st, out));
 }
 
-/* --- verbs ----------------------------------------------------------------------------------- */
+/* --- verbs ---------------------------------------------------------------------------- */
 
-/* Devices of a rollout in some states: collected first, since rows must not change under a walk. */
+/* Devices of a rollout in some states: collected first, since rows must not change under a
+ * walk. */
 struct collected {
     struct store_assignment *rows; /* owned */
     size_t count, capacity;
@@ -189,7 +191,8 @@ static enum moult_status change_one(const struct control_call *call,
     return st;
 }
 
-/* ABORT and RETRY reach the rollout's devices; the other verbs only change what they are told. */
+/* ABORT and RETRY reach the rollout's devices; the other verbs only change what they are
+ * told. */
 static enum moult_status change_devices(const struct control_call *call, int64_t rollout,
                                         enum rollout_verb verb)
 {

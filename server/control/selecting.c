@@ -38,7 +38,7 @@ void selecting_init(struct selecting *s, struct control *control, struct store_d
     s->count = 0;
 }
 
-/* --- attributes, when they are asked for ------------------------------------------------ */
+/* --- attributes, when they are asked for ---------------------------------------------- */
 
 static bool take_attribute(void *context, enum store_space space, const char *name,
                            const char *value)
@@ -74,7 +74,7 @@ static const char *attribute_of(struct selecting *s, enum store_space space,
     return NULL;
 }
 
-/* --- values ----------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------------------- */
 
 static struct moult_value of_text(const char *text)
 {
@@ -219,7 +219,7 @@ static uint64_t sequence_of(const void *context, struct moult_bytes version)
     return is_known ? release.sequence : 0;
 }
 
-/* --- asking ------------------------------------------------------------------------------ */
+/* --- asking --------------------------------------------------------------------------- */
 
 static struct moult_selector_subject subject_of(struct selecting *s,
                                                 const struct store_device *device)

@@ -1,7 +1,8 @@
 /* selecting.h - is this device selected? Rows of the store as the subject of a selector.
  *
  * Layer    server/control, private to this folder.
- * Memory   an arena of the caller's for attributes and tags, read only when a selector asks.
+ * Memory   an arena of the caller's for attributes and tags, read only when a selector
+ *          asks.
  * Threads  any store thread.
  */
 #ifndef MOULT_SERVER_CONTROL_SELECTING_H

@@ -1,5 +1,5 @@
-/* statement_cache.c - see statement_cache.h. Searches are linear: a class has tens of releases,
- * and the hot path keeps what it found. */
+/* statement_cache.c - see statement_cache.h. Searches are linear: a class has tens of
+ * releases, and the hot path keeps what it found. */
 #include "server/control/statement_cache.h"
 #include <string.h>
 #include "formats/release.h"
@@ -90,7 +90,7 @@ bool statement_cache_add_release(struct statement_cache *cache,
     return has_room;
 }
 
-/* --- keysets --------------------------------------------------------------------------- */
+/* --- keysets -------------------------------------------------------------------------- */
 
 bool statement_cache_keyset(struct statement_cache *cache, uint32_t version,
                             struct cached_keyset *out)
@@ -116,7 +116,7 @@ uint32_t statement_cache_newest_keyset(struct statement_cache *cache)
     return version;
 }
 
-/* --- releases -------------------------------------------------------------------------- */
+/* --- releases ------------------------------------------------------------------------- */
 
 bool statement_cache_find(struct statement_cache *cache,
                           bool (*matches)(const void *want,

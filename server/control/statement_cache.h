@@ -1,4 +1,5 @@
-/* statement_cache.h - keysets and releases in memory: few, immutable, asked for all the time.
+/* statement_cache.h - keysets and releases in memory: few, immutable, asked for all the
+ * time.
  *
  * Layer    server/control, private to this folder.
  * Memory   about 1.7 KB per release, 2 KB per keyset; at most RELEASES_MAX and KEYSETS_MAX.

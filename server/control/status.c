@@ -1,4 +1,5 @@
-/* status.c - what GET /status and GET /products say of devices, store and outages; see admin.h. */
+/* status.c - what GET /status and GET /products say of devices, store and outages; see
+ * admin.h. */
 #include <string.h>
 #include "formats/chip.h"
 #include "server/control/admin.h"

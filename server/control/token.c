@@ -22,7 +22,7 @@ bool token_is_well_formed(const char *text)
     return moult_token_is_well_formed(text);
 }
 
-/* --- roles -------------------------------------------------------------------------------- */
+/* --- roles ---------------------------------------------------------------------------- */
 
 static const struct {
     const char *word;
@@ -63,7 +63,7 @@ void role_words(unsigned bits, char out[64])
     }
 }
 
-/* --- look-up and change ------------------------------------------------------------------- */
+/* --- look-up and change --------------------------------------------------------------- */
 
 enum moult_status control_token_find(struct control *control, const char *text,
                                      int64_t now_ms, struct control_token *out)

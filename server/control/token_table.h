@@ -30,7 +30,8 @@ void token_table_release(struct token_table *table);
 /* Adds, or replaces the one of that name. False: full. */
 bool token_table_set(struct token_table *table, const struct token_entry *entry);
 
-/* Compares with every entry, whichever matches: takes the same time for all. False: none, or
+/* Compares with every entry, whichever matches: takes the same time for all. False: none,
+ *          or
  * expired. */
 bool token_table_find(struct token_table *table, const uint8_t sha256[32], int64_t now_ms,
                       struct control_token *out);

@@ -17,7 +17,7 @@ static const char alive_setting[] = "alive_ms";
 #define IDEMPOTENCY_MS ((int64_t)DAY)
 #define CLOCK_STEP_MS 60000 /* a jump larger than this is an outage, not the time */
 
-/* --- configuration -------------------------------------------------------------------------- */
+/* --- configuration -------------------------------------------------------------------- */
 
 void control_config_default(struct control_config *config)
 {
@@ -92,7 +92,7 @@ bool control_config_check(const struct control_config *c, struct control_error *
     return true;
 }
 
-/* --- outages --------------------------------------------------------------------------------- */
+/* --- outages -------------------------------------------------------------------------- */
 
 static enum moult_status forgive(struct control *control, struct store_db *db,
                                  int64_t began_ms, int64_t ended_ms)
@@ -118,7 +118,7 @@ enum moult_status upkeep_forgive_outage(struct control *control, struct store_db
     return st;
 }
 
-/* --- the tick -------------------------------------------------------------------------------- */
+/* --- the tick ------------------------------------------------------------------------- */
 
 static enum moult_status stay_alive(struct control *control, struct store_db *db,
                                     int64_t now_ms)
@@ -155,7 +155,7 @@ static void tick_done(void *context, enum moult_status status)
     atomic_store(&control->is_ticking, false);
 }
 
-/* --- last_seen -------------------------------------------------------------------------------- */
+/* --- last_seen ------------------------------------------------------------------------ */
 
 static enum moult_status flush_one(struct control *control, struct store_db *db,
                                    uint32_t index)
@@ -210,7 +210,7 @@ static bool post_flush(struct control *control)
     return store_write(control->parts.store, &job) == MOULT_OK;
 }
 
-/* --- the timer --------------------------------------------------------------------------------- */
+/* --- the timer ------------------------------------------------------------------------ */
 
 /* The clock jumping forward must not end anybody's time limit. */
 static void watch_clock(struct control *control, uint64_t mono_ms, int64_t real_ms)

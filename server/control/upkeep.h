@@ -10,8 +10,8 @@
 /* False: *error says which setting is out of range. */
 bool control_config_check(const struct control_config *config, struct control_error *error);
 
-/* At start: if this server was away for longer than outage_min_ms, notes it and extends every
- * running time limit, so that its own absence is not taken for devices' silence. */
+/* At start: if this server was away for longer than outage_min_ms, notes it and extends
+ * every running time limit, so that its own absence is not taken for devices' silence. */
 MOULT_MUST_CHECK enum moult_status upkeep_forgive_outage(struct control *control,
                                                          struct store_db *db);
 

@@ -36,7 +36,7 @@ static json_t *id_text(const char *prefix, const uint8_t id[16])
     return json_string(text);
 }
 
-/* --- device ----------------------------------------------------------------------------- */
+/* --- device --------------------------------------------------------------------------- */
 
 static const char *running_word(unsigned state)
 {
@@ -166,7 +166,7 @@ json_t *view_device(struct control *control, struct store_db *db,
     return NULL;
 }
 
-/* --- assignment -------------------------------------------------------------------------- */
+/* --- assignment ----------------------------------------------------------------------- */
 
 static uint32_t release_size(struct control *control, int64_t num)
 {
@@ -196,7 +196,7 @@ json_t *view_assignment(struct control *control, const struct store_assignment *
                      (json_int_t)size, "updated", view_time(row->updated_ms));
 }
 
-/* --- release ------------------------------------------------------------------------------ */
+/* --- release -------------------------------------------------------------------------- */
 
 static json_t *view_components(const struct store_release *r)
 {

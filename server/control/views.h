@@ -1,7 +1,7 @@
 /* views.h - rows as the objects of docs/spec/operator-api.md; private to this folder.
  *
- * Layer    server/control. Each returns a new reference, NULL without memory or when the store
- *          fails (*status says).
+ * Layer    server/control. Each returns a new reference, NULL without memory or when the
+ *          store fails (*status says).
  */
 #ifndef MOULT_SERVER_CONTROL_VIEWS_H
 #define MOULT_SERVER_CONTROL_VIEWS_H

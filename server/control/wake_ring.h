@@ -27,8 +27,8 @@ struct wake_ring {
 MOULT_MUST_CHECK enum moult_status wake_ring_init(struct wake_ring *ring, uint32_t per_s);
 void wake_ring_release(struct wake_ring *ring);
 
-/* The newest wake of a device replaces one that still waits, in its place. False: full, dropped
- * and counted. */
+/* The newest wake of a device replaces one that still waits, in its place. False: full,
+ * dropped and counted. */
 bool wake_ring_push(struct wake_ring *ring, const struct control_wake *wake);
 
 /* As control_wakes_take(). */

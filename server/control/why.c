@@ -38,7 +38,7 @@ static void add_check(void *context, const char *check, enum grant_verdict verdi
     snprintf(a->summary, sizeof a->summary, "%s", words);
 }
 
-/* --- contact -------------------------------------------------------------------------------- */
+/* --- contact -------------------------------------------------------------------------- */
 
 static void add_contact(const struct control_call *call, const struct store_device *device,
                         struct answer *a)
@@ -65,7 +65,7 @@ static void add_contact(const struct control_call *call, const struct store_devi
     add_check(a, "contact", is_overdue ? GRANT_WAIT : GRANT_INFO, words);
 }
 
-/* --- one rollout ----------------------------------------------------------------------------- */
+/* --- one rollout ---------------------------------------------------------------------- */
 
 /* Which term of the selector keeps the device out. */
 static void add_selector(const struct control_call *call,

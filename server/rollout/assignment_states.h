@@ -37,28 +37,28 @@
  * Only what a check-in's running digest proves (SAW_*) leaves Rb (rebooting) towards
  * success; no report does. Forward reports may skip states: those in between were lost. */
 /* clang-format off */
-#define ASSIGNMENT_EVENTS(X)                                                                   \
-    /* event          Pl  Of  Co  Do  Wr  Ve  Rb  Tr  So  Cf  St  Ro  Fa  Si  Su  Ca */          \
-    X(GRANT,          Of, __, __, __, __, __, __, __, __, __, __, __, __, __, __, __) \
-    X(ALREADY,        Cf, Cf, __, __, __, __, __, __, __, __, __, __, __, __, __, __) \
-    X(WITHDRAW,       __, Pl, Pl, __, __, __, __, __, __, __, __, __, __, __, __, __) \
-    X(CONSENT,        Co, Co, Co, __, __, __, __, __, __, __, __, __, __, __, __, __) \
-    X(PROGRESS,       Do, Do, Do, Do, __, __, __, __, __, __, __, __, __, __, __, __) \
-    X(WRITTEN,        Wr, Wr, Wr, Wr, Wr, __, __, __, __, __, __, __, __, __, __, __) \
-    X(VERIFIED,       Ve, Ve, Ve, Ve, Ve, Ve, __, __, __, __, __, __, __, __, __, __) \
-    X(STAGED,         St, St, St, St, St, St, __, __, __, __, __, __, __, __, __, __) \
-    X(REBOOTING,      Rb, Rb, Rb, Rb, Rb, Rb, __, __, __, __, __, __, __, __, __, __) \
-    X(SAW_NEW_TRIAL,  Tr, Tr, Tr, Tr, Tr, Tr, Tr, Tr, So, __, __, __, __, Tr, __, __) \
-    X(SAW_NEW_VALID,  So, So, So, So, So, So, So, So, So, __, __, __, __, So, __, __) \
-    X(SAW_OLD,        __, __, __, __, __, __, Ro, Ro, Ro, __, __, __, __, Ro, __, __) \
-    X(SAW_OTHER,      __, __, __, __, __, __, Fa, Fa, Fa, __, __, __, __, __, __, __) \
-    X(ROLLED_BACK,    Ro, Ro, Ro, Ro, Ro, Ro, Ro, Ro, Ro, __, __, Ro, __, Ro, __, __) \
-    X(FAILED,         Fa, Fa, Fa, Fa, Fa, Fa, Fa, Fa, Fa, __, __, __, __, __, __, __) \
-    X(TIMEOUT,        __, Pl, __, Fa, Fa, Fa, Si, Si, Si, __, __, __, __, __, __, __) \
-    X(SOAKED,         __, __, __, __, __, __, __, __, Cf, __, __, __, __, __, __, __) \
-    X(CANCEL,         Ca, Ca, Ca, Ca, Ca, Ca, __, __, __, __, __, __, __, __, __, __) \
-    X(SUPERSEDE,      Su, Su, Su, Su, Su, Su, __, __, __, __, __, __, __, __, __, __) \
-    X(LOST,           Ca, Ca, Ca, Ca, Ca, Ca, Ca, Ca, Ca, __, __, __, __, __, __, __) \
+#define ASSIGNMENT_EVENTS(X)                                                              \
+    /* event          Pl  Of  Co  Do  Wr  Ve  Rb  Tr  So  Cf  St  Ro  Fa  Si  Su  Ca */   \
+    X(GRANT,          Of, __, __, __, __, __, __, __, __, __, __, __, __, __, __, __)     \
+    X(ALREADY,        Cf, Cf, __, __, __, __, __, __, __, __, __, __, __, __, __, __)     \
+    X(WITHDRAW,       __, Pl, Pl, __, __, __, __, __, __, __, __, __, __, __, __, __)     \
+    X(CONSENT,        Co, Co, Co, __, __, __, __, __, __, __, __, __, __, __, __, __)     \
+    X(PROGRESS,       Do, Do, Do, Do, __, __, __, __, __, __, __, __, __, __, __, __)     \
+    X(WRITTEN,        Wr, Wr, Wr, Wr, Wr, __, __, __, __, __, __, __, __, __, __, __)     \
+    X(VERIFIED,       Ve, Ve, Ve, Ve, Ve, Ve, __, __, __, __, __, __, __, __, __, __)     \
+    X(STAGED,         St, St, St, St, St, St, __, __, __, __, __, __, __, __, __, __)     \
+    X(REBOOTING,      Rb, Rb, Rb, Rb, Rb, Rb, __, __, __, __, __, __, __, __, __, __)     \
+    X(SAW_NEW_TRIAL,  Tr, Tr, Tr, Tr, Tr, Tr, Tr, Tr, So, __, __, __, __, Tr, __, __)     \
+    X(SAW_NEW_VALID,  So, So, So, So, So, So, So, So, So, __, __, __, __, So, __, __)     \
+    X(SAW_OLD,        __, __, __, __, __, __, Ro, Ro, Ro, __, __, __, __, Ro, __, __)     \
+    X(SAW_OTHER,      __, __, __, __, __, __, Fa, Fa, Fa, __, __, __, __, __, __, __)     \
+    X(ROLLED_BACK,    Ro, Ro, Ro, Ro, Ro, Ro, Ro, Ro, Ro, __, __, Ro, __, Ro, __, __)     \
+    X(FAILED,         Fa, Fa, Fa, Fa, Fa, Fa, Fa, Fa, Fa, __, __, __, __, __, __, __)     \
+    X(TIMEOUT,        __, Pl, __, Fa, Fa, Fa, Si, Si, Si, __, __, __, __, __, __, __)     \
+    X(SOAKED,         __, __, __, __, __, __, __, __, Cf, __, __, __, __, __, __, __)     \
+    X(CANCEL,         Ca, Ca, Ca, Ca, Ca, Ca, __, __, __, __, __, __, __, __, __, __)     \
+    X(SUPERSEDE,      Su, Su, Su, Su, Su, Su, __, __, __, __, __, __, __, __, __, __)     \
+    X(LOST,           Ca, Ca, Ca, Ca, Ca, Ca, Ca, Ca, Ca, __, __, __, __, __, __, __)     \
     X(RETRY,          __, __, __, __, __, __, __, __, __, __, __, Pl, Pl, Pl, __, __)
 /* clang-format on */
 

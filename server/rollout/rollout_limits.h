@@ -9,7 +9,8 @@
 #define ROLLOUT_DEVICES_MAX 4000000u /* of one target; counts and sums fit 32 bits */
 #define ROLLOUT_REASON_SIZE 200u     /* bytes of a state's reason with its NUL */
 #define ROLLOUT_WORDS_SIZE 160u      /* bytes of a gate's words with their NUL */
-#define ROLLOUT_RATE_TENTHS_MAX 60000000u /* tenths of offers a minute: 100,000 a second   \
+#define ROLLOUT_RATE_TENTHS_MAX                                                            \
+    60000000u /* tenths of offers a minute: 100,000 a second   \
                                            */
 
 #endif

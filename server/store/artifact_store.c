@@ -18,8 +18,8 @@ struct artifact_store {
     const struct moult_crypto *crypto;
     pthread_mutex_t lock; /* over what follows */
     uint64_t next_upload;
-    /* Digests whose files were hashed by this process; when it is full the oldest are hashed
-     * again, which costs time and nothing else. */
+    /* Digests whose files were hashed by this process; when it is full the oldest are
+     * hashed again, which costs time and nothing else. */
     uint8_t (*checked)[32];
     size_t checked_count, checked_next;
 };
@@ -104,7 +104,7 @@ void artifact_store_close(struct artifact_store *store)
     mem_free(store);
 }
 
-/* --- upload ----------------------------------------------------------------------------- */
+/* --- upload --------------------------------------------------------------------------- */
 
 static enum moult_status open_upload(struct artifact_upload *upload)
 {
@@ -213,7 +213,7 @@ enum moult_status artifact_upload_finish(struct artifact_upload *upload, uint64_
     return st;
 }
 
-/* --- download --------------------------------------------------------------------------- */
+/* --- download ------------------------------------------------------------------------- */
 
 static bool is_checked(const struct artifact_store *store, const uint8_t sha256[32])
 {

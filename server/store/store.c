@@ -59,7 +59,7 @@ struct reader {
     struct store_db *db;
 };
 
-/* --- counting statements by kind of job -------------------------------------------------- */
+/* --- counting statements by kind of job ----------------------------------------------- */
 
 static struct kind *kind_of(struct store *store, const char *name)
 {
@@ -110,7 +110,7 @@ static void tell_metrics(void *context)
     pthread_mutex_unlock(&store->kinds_lock);
 }
 
-/* --- opening ----------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------- */
 
 static void take_defaults(struct store *store, const struct store_options *options)
 {
@@ -299,7 +299,7 @@ void store_set_hooks(struct store *store, const struct store_hooks *hooks)
     store->hooks = *hooks;
 }
 
-/* --- the writer -------------------------------------------------------------------------- */
+/* --- the writer ----------------------------------------------------------------------- */
 
 /* Runs one job in a savepoint. False: the whole transaction is gone. */
 static bool run_in_group(struct store *store, const struct store_job *job,
@@ -395,7 +395,7 @@ static void *run_writer(void *argument)
     }
 }
 
-/* --- readers ----------------------------------------------------------------------------- */
+/* --- readers -------------------------------------------------------------------------- */
 
 static void read_one(struct store *store, struct store_db *db, const struct store_job *job)
 {
@@ -437,7 +437,7 @@ static enum moult_status start_reader(struct store *store, unsigned index)
     return MOULT_OK;
 }
 
-/* --- life -------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------- */
 
 enum moult_status store_start(struct store *store)
 {

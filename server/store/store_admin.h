@@ -50,8 +50,8 @@ struct store_idempotency {
     const char *reply; /* borrowed; JSON */
     int64_t time_ms;
 };
-/* Finds the row of row->token and row->key: fills in body_sha256, status and time, and hands
- * the reply to `each` (may be NULL). MOULT_OK; MOULT_E_NOENT; MOULT_E_IO. */
+/* Finds the row of row->token and row->key: fills in body_sha256, status and time, and
+ * hands the reply to `each` (may be NULL). MOULT_OK; MOULT_E_NOENT; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status
 store_idempotency_find(struct store_db *db, struct store_idempotency *row,
                        void (*each)(void *context, const char *reply), void *context);

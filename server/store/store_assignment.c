@@ -85,8 +85,8 @@ static void bind_values(struct sql_statement *s, const struct store_assignment *
     }
 }
 
-/* A planned row has defaults in most columns: a rollout over a million devices is a million of
- * these. */
+/* A planned row has defaults in most columns: a rollout over a million devices is a million
+ * of these. */
 enum moult_status store_assignment_insert(struct store_db *db,
                                           const struct store_assignment *a)
 {

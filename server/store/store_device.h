@@ -58,8 +58,9 @@ store_device_by_spki(struct store_db *db, const uint8_t spki[32], struct store_d
 MOULT_MUST_CHECK enum moult_status
 store_device_by_name(struct store_db *db, const char *name, struct store_device *out);
 
-/* Devices with num > after in order of num: calls `each` until it returns false or `limit` were
- * visited (0: no limit). state 0: all; prefix NULL: all, else start of id (hex), name or serial. */
+/* Devices with num > after in order of num: calls `each` until it returns false or `limit`
+ * were visited (0: no limit). state 0: all; prefix NULL: all, else start of id (hex), name
+ * or serial. */
 struct store_device_query {
     int64_t after;
     uint32_t limit;
@@ -89,8 +90,9 @@ store_device_save_facts(struct store_db *db, const struct store_device *device,
 MOULT_MUST_CHECK enum moult_status /* fail_* */
 store_device_save_failure(struct store_db *db, const struct store_device *device);
 
-/* Facts of the device's last check-in that had any, as JSON. *size is 0 when there are none.
- * MOULT_OK; MOULT_E_NOENT: no such device; MOULT_E_SPACE: over capacity; MOULT_E_IO. */
+/* Facts of the device's last check-in that had any, as JSON. *size is 0 when there are
+ * none. MOULT_OK; MOULT_E_NOENT: no such device; MOULT_E_SPACE: over capacity;
+ * MOULT_E_IO. */
 #define STORE_FACTS_MAX 4096u
 MOULT_MUST_CHECK enum moult_status store_device_facts(struct store_db *db, int64_t num,
                                                       uint8_t *out, size_t capacity,

@@ -18,7 +18,8 @@ enum moult_status store_event_insert(struct store_db *db, const struct store_eve
                                      int64_t *num)
 {
     if (strlen(event->data) > STORE_EVENT_DATA_MAX) { return MOULT_E_RANGE; }
-    /* Only the report's key may be there already; any other conflict is a bug and an error. */
+    /* Only the report's key may be there already; any other conflict is a bug and an
+     * error. */
     struct sql_statement *s = sql_prepare(
         db, "INSERT INTO event (time, device, rollout, boot_id, seq, kind, text, data) "
             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "

@@ -29,8 +29,8 @@ struct store_event {
     uint8_t device_id[16], rollout_id[16];
 };
 
-/* *num (may be NULL) is the new row's. MOULT_OK; MOULT_E_EXISTS: this report is there already,
- * nothing was changed; MOULT_E_RANGE: data is too long. */
+/* *num (may be NULL) is the new row's. MOULT_OK; MOULT_E_EXISTS: this report is there
+ * already, nothing was changed; MOULT_E_RANGE: data is too long. */
 MOULT_MUST_CHECK enum moult_status
 store_event_insert(struct store_db *db, const struct store_event *event, int64_t *num);
 

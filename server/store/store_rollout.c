@@ -1,4 +1,5 @@
-/* store_rollout.c - rollouts and phases; see store_rollout.h. Assignments: store_assignment.c. */
+/* store_rollout.c - rollouts and phases; see store_rollout.h. Assignments:
+ * store_assignment.c. */
 #include "server/store/store_rollout.h"
 #include <string.h>
 #include "server/store/sql.h"

@@ -1,7 +1,7 @@
 /* store_rollout.h - rows of rollouts, phases, assignments and attempts.
  *
- * Layer    server/store: knows the fields, not what they mean; server/control converts to and
- *          from the structs of server/rollout.
+ * Layer    server/store: knows the fields, not what they mean; server/control converts to
+ *          and from the structs of server/rollout.
  * Memory   rows read are copies; rows handed to a callback live for that call.
  * Threads  as the connection: inside its job.
  */
@@ -51,7 +51,8 @@ struct store_rollout {
     struct store_phase phases[STORE_PHASES_MAX];
 };
 
-/* Rollout and phases; num is set. MOULT_OK; MOULT_E_EXISTS: the name is taken; MOULT_E_IO. */
+/* Rollout and phases; num is set. MOULT_OK; MOULT_E_EXISTS: the name is taken;
+ * MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status store_rollout_insert(struct store_db *db,
                                                         struct store_rollout *rollout);
 /* State, reason, revision and all phases of the row `rollout->num`. */
@@ -83,14 +84,14 @@ struct store_assignment {
     int64_t deadline_ms; /* INT64_MAX: none */
 };
 
-/* A planned one. MOULT_OK; MOULT_E_EXISTS: the device's slot is taken, or it is in the rollout
- * already; MOULT_E_IO. */
+/* A planned one. MOULT_OK; MOULT_E_EXISTS: the device's slot is taken, or it is in the
+ * rollout already; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status
 store_assignment_insert(struct store_db *db, const struct store_assignment *assignment);
 
 /* Writes everything, if the row is still in this generation and state.
- * MOULT_OK; MOULT_E_CONFLICT: it is not, nothing written; MOULT_E_EXISTS: the device's slot was
- * taken meanwhile; MOULT_E_IO. */
+ * MOULT_OK; MOULT_E_CONFLICT: it is not, nothing written; MOULT_E_EXISTS: the device's slot
+ * was taken meanwhile; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status
 store_assignment_save(struct store_db *db, const struct store_assignment *assignment,
                       uint32_t was_generation, uint8_t was_state);
@@ -110,8 +111,8 @@ MOULT_MUST_CHECK enum moult_status
 store_assignment_by_deployment(struct store_db *db, const uint8_t deployment[16],
                                struct store_assignment *out);
 
-/* Of a rollout, with device > after in order of device. state 0: all. Do not change rows of the
- * same kind from the callback: collect, then change. */
+/* Of a rollout, with device > after in order of device. state 0: all. Do not change rows of
+ * the same kind from the callback: collect, then change. */
 struct store_assignment_query {
     int64_t rollout;
     int64_t after; /* device num */

@@ -69,9 +69,12 @@ static enum moult_status set_up(struct store_db *db, const struct db_options *op
 {
     sqlite3_busy_timeout(db->handle, (int)options->busy_ms);
     if (options->is_writer) {
+        /* 16 MB of cache, filled only as far as the database is large; checkpoints every 16
+         * MB: with the defaults inserting 100,000 devices takes 1.7 times as long. */
         return db_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                            "PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;"
-                           "PRAGMA temp_store = MEMORY;");
+                           "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;"
+                           "PRAGMA wal_autocheckpoint = 4000;");
     }
     return db_exec(db, "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;");
 }
@@ -113,7 +116,7 @@ void db_close(struct store_db *db)
     mem_free(db);
 }
 
-/* --- prepared statements ---------------------------------------------------------------- */
+/* --- prepared statements -------------------------------------------------------------- */
 
 /* What is prepared but cannot be had (no memory): every use says MOULT_E_IO. */
 static struct sql_statement broken;

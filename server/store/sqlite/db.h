@@ -23,8 +23,8 @@ MOULT_MUST_CHECK enum moult_status
 db_open(const struct db_options *options, struct store_db **out, struct store_error *error);
 void db_close(struct store_db *db); /* NULL is allowed */
 
-/* Statements without parameters or rows, several allowed: BEGIN, SAVEPOINT, a migration. Not
- * counted. As sql_step(). */
+/* Statements without parameters or rows, several allowed: BEGIN, SAVEPOINT, a migration.
+ * Not counted. As sql_step(). */
 MOULT_MUST_CHECK enum moult_status db_exec(struct store_db *db, const char *sql);
 
 /* Whether a transaction is open; some failures end it by themselves. */

@@ -138,7 +138,7 @@ static void test_counters_only_rise(void **state)
     device_table_destroy(table);
 }
 
-/* --- threads ----------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------- */
 
 struct hammer {
     struct device_table *table;

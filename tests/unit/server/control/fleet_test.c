@@ -1,5 +1,6 @@
-/* fleet_test.c - a small fleet that misbehaves: lost and repeated messages, failing images, operators
- * who change their minds, restarts, and a server that is killed. Counters must equal rows always.
+/* fleet_test.c - a small fleet that misbehaves: lost and repeated messages, failing images,
+ * operators who change their minds, restarts, and a server that is killed. Counters must
+ * equal rows always.
  *
  * Run one seed again: SEED=3 ROUNDS=40 build/.../test_server_control_fleet
  */
@@ -215,7 +216,8 @@ static void test_counters_equal_rows_whatever_happens(void **state)
     if (!seed) { assert_true(installs > 20 && confirms > 10); } /* it went somewhere */
 }
 
-/* A killed server: what it had answered is stored, and memory is rebuilt to what rows say. */
+/* A killed server: what it had answered is stored, and memory is rebuilt to what rows
+ * say. */
 static void test_a_killed_server_comes_back_to_what_it_had_answered(void **state)
 {
     (void)state;

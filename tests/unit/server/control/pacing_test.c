@@ -1,4 +1,5 @@
-/* pacing_test.c - when devices are told to come again; and the ids that they and people use. */
+/* pacing_test.c - when devices are told to come again; and the ids that they and people
+ * use. */
 #include "server/control/pacing.h"
 #include <string.h>
 #include "formats/bytes.h"

@@ -1,4 +1,5 @@
-/* registry_test.c - devices as operators list, change and import them; and the audit of it all. */
+/* registry_test.c - devices as operators list, change and import them; and the audit of it
+ * all. */
 #include <stdio.h>
 #include <string.h>
 #include "server/store/store_event.h"
@@ -16,7 +17,7 @@ static struct world *open_fleet(unsigned count)
     return w;
 }
 
-/* --- lists ------------------------------------------------------------------------------ */
+/* --- lists ---------------------------------------------------------------------------- */
 
 struct list_request {
     struct control_device_filter filter;
@@ -101,7 +102,7 @@ static void test_unknown_devices_are_not_found(void **state)
     world_close(w);
 }
 
-/* --- many at once ------------------------------------------------------------------------- */
+/* --- many at once --------------------------------------------------------------------- */
 
 static enum moult_status actions(struct world_call *c)
 {
@@ -146,7 +147,7 @@ static void test_a_verb_for_many_needs_the_right_count(void **state)
     world_close(w);
 }
 
-/* --- import -------------------------------------------------------------------------------- */
+/* --- import --------------------------------------------------------------------------- */
 
 struct import_run {
     struct control_import *import;
@@ -225,7 +226,7 @@ static void test_an_imported_device_joins_a_rollout_when_it_comes(void **state)
     world_close(w);
 }
 
-/* --- what is left behind --------------------------------------------------------------------- */
+/* --- what is left behind -------------------------------------------------------------- */
 
 static enum moult_status verify_audit(struct world_call *c)
 {

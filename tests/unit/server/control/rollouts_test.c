@@ -23,7 +23,8 @@ static const char classic[] = "{\"name\":\"spring\",\"release\":\"1.1.0\",\"phas
 static const char at_once[] = "{\"name\":\"r\",\"release\":\"1.1.0\",\"phases\":"
                               "[{\"rest\":true,\"soak_s\":0}]}";
 
-/* Every device checks in once; those that are offered the release install it. Returns how many. */
+/* Every device checks in once; those that are offered the release install it. Returns how
+ * many. */
 static unsigned go_round(struct world *w, unsigned count, const struct world_release *to,
                          bool works)
 {

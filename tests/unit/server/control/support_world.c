@@ -19,7 +19,7 @@ static void need(bool claim, const char *what)
     abort();
 }
 
-/* --- life ------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------- */
 
 static void usual_config(struct world *w)
 {
@@ -145,7 +145,7 @@ void world_tick(struct world *w)
     }
 }
 
-/* --- calls ------------------------------------------------------------------------------- */
+/* --- calls ---------------------------------------------------------------------------- */
 
 static enum moult_status run_call(struct store_db *db, void *context)
 {
@@ -282,7 +282,7 @@ long long world_number(const json_t *object, const char *path)
     return json_integer_value(world_at(object, path));
 }
 
-/* --- releases ---------------------------------------------------------------------------- */
+/* --- releases ------------------------------------------------------------------------- */
 
 static enum moult_status append_image(void *context, const uint8_t *data, uint32_t size)
 {
@@ -370,7 +370,7 @@ void world_release(struct world *w, const char *version, uint64_t sequence,
     json_decref(reply);
 }
 
-/* --- devices ------------------------------------------------------------------------------- */
+/* --- devices -------------------------------------------------------------------------- */
 
 struct toy *world_toy(struct world *w, unsigned n, const struct world_release *running)
 {
@@ -586,7 +586,7 @@ bool world_update(struct world *w, struct toy *toy, const struct world_release *
     return true;
 }
 
-/* --- behind the curtain ------------------------------------------------------------------- */
+/* --- behind the curtain --------------------------------------------------------------- */
 
 struct recount {
     struct phase_counters counters[ROLLOUT_PHASES_MAX];

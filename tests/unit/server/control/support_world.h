@@ -1,7 +1,8 @@
-/* support_world.h - a control with a real store in a folder of its own, releases that are real
- * images, and devices that speak to it as devices do.
+/* support_world.h - a control with a real store in a folder of its own, releases that are
+ * real images, and devices that speak to it as devices do.
  *
- * Use it   struct world *w = world_open(NULL); ... world_close(w). Failures of the fixture abort.
+ * Use it   struct world *w = world_open(NULL); ... world_close(w). Failures of the fixture
+ *          abort.
  */
 #ifndef MOULT_TESTS_UNIT_SERVER_CONTROL_SUPPORT_WORLD_H
 #define MOULT_TESTS_UNIT_SERVER_CONTROL_SUPPORT_WORLD_H
@@ -75,8 +76,8 @@ struct told {
     struct control_checkin_result result;
 };
 
-/* Production defaults, but trust on first use, intervals of seconds, no soak unless a test says so.
- * change may alter the configuration; NULL. */
+/* Production defaults, but trust on first use, intervals of seconds, no soak unless a test
+ * says so. change may alter the configuration; NULL. */
 struct world *world_open(void (*change)(struct control_config *config));
 void world_close(struct world *world);
 /* As if moultd had been stopped and started again, `away_ms` later. */
@@ -99,7 +100,8 @@ struct world_call {
     bool is_new;
     enum moult_status status;
 };
-/* Runs call->run on the writer; the reply is the caller's. dry_run as given in call->call. */
+/* Runs call->run on the writer; the reply is the caller's. dry_run as given in
+ * call->call. */
 enum moult_status world_run(struct world *world, struct world_call *call);
 /* The usual ones. NULL: refused, world->problem says why. */
 json_t *world_rollout(struct world *world, const char *body_json, bool dry_run);
@@ -143,8 +145,9 @@ struct told world_checkin(struct world *world, struct toy *toy,
 struct told world_report(struct world *world, struct toy *toy,
                          const struct toy_report *reports, unsigned count);
 
-/* Takes a device from its offer through download, reboot and confirm. works: whether the new image
- * passes its health check; else it goes back and says R806. False: it was not offered anything. */
+/* Takes a device from its offer through download, reboot and confirm. works: whether the
+ * new image passes its health check; else it goes back and says R806. False: it was not
+ * offered anything. */
 bool world_update(struct world *world, struct toy *toy, const struct world_release *to,
                   bool works);
 

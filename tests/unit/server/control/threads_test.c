@@ -1,4 +1,5 @@
-/* threads_test.c - devices, operators and updates at the same time; meant for ThreadSanitizer. */
+/* threads_test.c - devices, operators and updates at the same time; meant for
+ * ThreadSanitizer. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

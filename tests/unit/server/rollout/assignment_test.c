@@ -1,4 +1,5 @@
-/* assignment_test.c - every state x event, the time limits, and what a device's word is worth. */
+/* assignment_test.c - every state x event, the time limits, and what a device's word is
+ * worth. */
 #include <string.h>
 #include "formats/codes.h"
 #include "formats/message_report.h"

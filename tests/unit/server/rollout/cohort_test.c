@@ -63,7 +63,8 @@ static void test_buckets_cover_the_range_and_keep_the_order(void)
 static const struct cohort_rule classic[] = {
     {COHORT_PERCENT, 500, 3}, {COHORT_PERCENT, 2500, 3}, {COHORT_PERCENT, 10000, 3}};
 
-/* 4 sigma of a binomial: a fair hash misses it once in 16,000 runs, and this run never changes. */
+/* 4 sigma of a binomial: a fair hash misses it once in 16,000 runs, and this run never
+ * changes. */
 static void test_phases_have_their_share_within_four_sigma(void)
 {
     for (uint8_t salt = 1; salt <= 8; salt++) {

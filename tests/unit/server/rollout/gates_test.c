@@ -4,7 +4,8 @@
 #include "server/rollout/gates.h"
 #include "tests/support/check.h"
 
-/* confirmed and failed (all firmware), of a phase with `target` devices, `reached` of them. */
+/* confirmed and failed (all firmware), of a phase with `target` devices, `reached` of
+ * them. */
 static struct phase_counters counted(uint32_t confirmed, uint32_t failed, uint32_t reached,
                                      uint32_t target)
 {

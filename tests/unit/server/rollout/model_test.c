@@ -1,5 +1,5 @@
-/* model_test.c - the engine under random event orders: duplicates, losses, silence, clock steps,
- * operators who change their minds. Not one step may break an invariant.
+/* model_test.c - the engine under random event orders: duplicates, losses, silence, clock
+ * steps, operators who change their minds. Not one step may break an invariant.
  *
  * Run one seed again: SEED=0x5eed STEPS=4000 build/.../test_server_rollout_model
  */
@@ -118,7 +118,7 @@ static void make_world(struct world *w, uint64_t seed)
     }
 }
 
-/* --- invariants --------------------------------------------------------------------------- */
+/* --- invariants ----------------------------------------------------------------------- */
 
 static bool counters_equal_a_recount(const struct world *w)
 {
@@ -194,7 +194,7 @@ static bool ending_was_final(const struct shadow *s, const struct assignment *a,
     return a->state == s->state && a->generation == s->generation;
 }
 
-/* --- the world moves ---------------------------------------------------------------------- */
+/* --- the world moves ------------------------------------------------------------------ */
 
 static bool step_device(struct world *w, unsigned rollout, unsigned device,
                         enum assignment_event_kind kind)
@@ -238,7 +238,8 @@ static void check_in(struct world *w, unsigned rollout, unsigned device)
     gates_count(&phase->counters, a, 1);
 }
 
-/* What the server may do only when it is allowed: offers. Everything else may happen any time. */
+/* What the server may do only when it is allowed: offers. Everything else may happen any
+ * time. */
 static bool may_happen(const struct world *w, unsigned rollout, unsigned device,
                        enum assignment_event_kind kind)
 {

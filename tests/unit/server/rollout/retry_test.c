@@ -1,4 +1,5 @@
-/* retry_test.c - every reason of the table has a class, an end to its retries, and a wait. */
+/* retry_test.c - every reason of the table has a class, an end to its retries, and a
+ * wait. */
 #include <string.h>
 #include "formats/codes.h"
 #include "server/rollout/retry.h"

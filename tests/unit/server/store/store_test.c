@@ -202,7 +202,7 @@ static void test_statements_are_counted_by_kind(void)
     store_close(store);
 }
 
-/* --- group commit under a kill -------------------------------------------------------------- */
+/* --- group commit under a kill -------------------------------------------------------- */
 
 enum { KILL_JOBS_MAX = 20000, KILL_ROUNDS = 6 };
 
