@@ -1,7 +1,13 @@
 # Unit tests mirror the source path: tests/unit/formats/otadata_test.c tests formats/otadata.c and is
 # the ctest "formats/otadata". A test program links the library of its folder, the files support_*.c
 # beside it, and tests/support.
-# The label "short" marks what `make test-short` runs, "tsan" what `make tsan` runs; e2e scripts carry "e2e".
+# The label "short" marks what `make test-short` runs, "slow" the unit tests that it leaves out, "tsan" what `make tsan` runs; e2e scripts carry "e2e".
+
+# Tests of five seconds and more under the sanitizers: part of `make test`, not of `make test-short`.
+set(slow_tests device/states device/power device/session ports/posix/update ports/posix/http_client
+               ports/posix/mqtt ports/sim/nvs examples/energy-meter/host/device server/http/http_limits
+               server/http/http_tls server/control/rollouts server/control/fleet server/control/checkin
+               server/control/threads server/rollout/model tools/codes tools/banned)
 
 add_library(moult_test_support STATIC)
 moult_sources(moult_test_support tests/support)
@@ -34,6 +40,9 @@ foreach(test ${unit_tests})
     target_link_libraries(${target} PRIVATE ${lib} moult_test_support PkgConfig::CMOCKA)
     add_test(NAME "${folder}/${module}" COMMAND ${target} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}")
     set(labels short)
+    if("${folder}/${module}" IN_LIST slow_tests)
+        set(labels slow)
+    endif()
     if(folder MATCHES "^server")
         list(APPEND labels tsan)
     endif()
@@ -70,7 +79,11 @@ file(GLOB tool_tests CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/tools
 foreach(test ${tool_tests})
     string(REGEX REPLACE "_test\\.sh$" "" name "${test}")
     add_test(NAME "tools/${name}" COMMAND sh "${CMAKE_SOURCE_DIR}/tests/tools/${test}")
-    set_tests_properties("tools/${name}" PROPERTIES LABELS "short" TIMEOUT 60
+    set(labels short)
+    if("tools/${name}" IN_LIST slow_tests)
+        set(labels slow)
+    endif()
+    set_tests_properties("tools/${name}" PROPERTIES LABELS "${labels}" TIMEOUT 120
         ENVIRONMENT "MOULT_SOURCE=${CMAKE_SOURCE_DIR};MOULT_BUILD=${CMAKE_BINARY_DIR}")
 endforeach()
 
