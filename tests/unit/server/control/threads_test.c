@@ -99,7 +99,7 @@ static void test_idle_devices_readers_and_a_rollout_at_once(void **state)
             world_update(w, &w->toys[i], &v110, (i + (unsigned)round) % 7 != 0);
         }
         world_tick(w);
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "r%d", round);
         json_decref(world_verb(w, name, "abort"));
     }
