@@ -85,6 +85,9 @@ static enum moult_state resume(struct moult_session *s)
     renew(s);
     if (s->plan.stage == MOULT_STAGE_TRANSFER) { return MOULT_STATE_REHASH; }
     if (!s->plan.has_head) { return MOULT_STATE_PREPARE; }
+    if (!s->is_verified_here) {
+        s->is_adopted = true;
+    } /* the journal's word: proven next */
     return s->is_verified_here ? MOULT_STATE_RECHECK : MOULT_STATE_VERIFY;
 }
 

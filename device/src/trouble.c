@@ -112,5 +112,7 @@ bool moult_plan_end(struct moult_session *s)
     }
     s->is_verified_here = false;
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
-    return moult_journal_stage(s, MOULT_STAGE_NONE) == MOULT_OK;
+    bool is_journalled = moult_journal_stage(s, MOULT_STAGE_NONE) == MOULT_OK;
+    s->plan.stage = MOULT_STAGE_NONE; /* in this boot, whatever the store says */
+    return is_journalled;
 }

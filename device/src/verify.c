@@ -6,14 +6,19 @@
 #include "device/src/hash.h"
 #include "formats/secure_boot.h"
 
-/* Not what was signed: it ends, or, where the slot was only taken on its own word, the
- * transfer begins. */
+static enum moult_state dropped(struct moult_session *s, enum moult_detail detail,
+                                int32_t native)
+{
+    moult_trouble(s, detail, native);
+    return moult_flow_drop(s);
+}
+
+/* Not what was signed. If these bytes were written in this boot, the flash is to blame and the
+ * plan ends; if the slot was taken on its own word, or the journal's, it is written anew. */
 static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
                                 int32_t native)
 {
-    if (s->is_adopted) { return MOULT_STATE_PREPARE; }
-    moult_trouble(s, detail, native);
-    return moult_flow_drop(s);
+    return s->is_adopted ? MOULT_STATE_PREPARE : dropped(s, detail, native);
 }
 
 /* --- VERIFY --- */
@@ -161,7 +166,7 @@ static enum moult_state check_data(struct moult_session *s)
     enum moult_status st =
         moult_esp_check_step(&s->scratch.image.check, MOULT_SECTOR_SIZE, &finding);
     if (st == MOULT_E_BUSY) { return MOULT_STATE_IMAGE; }
-    if (st != MOULT_OK) { return refused(s, MOULT_D_IMAGE_HEADER, finding.detail); }
+    if (st != MOULT_OK) { return dropped(s, MOULT_D_IMAGE_HEADER, finding.detail); }
     s->is_verified_here = true;
     return MOULT_STATE_RECHECK;
 }
@@ -173,10 +178,10 @@ enum moult_state moult_state_IMAGE(struct moult_session *s)
     s->phase = 1;
     s->scratch.image.reader = moult_target_reader(s);
     enum moult_detail why = check_headers(s);
-    if (why != MOULT_D_NONE) { return refused(s, why, 0); }
+    if (why != MOULT_D_NONE) { return dropped(s, why, 0); }
     if (moult_esp_check_begin(&s->scratch.image.check, &s->scratch.image.reader,
                               s->port->crypto, &s->scratch.image.image) == MOULT_OK) {
         return MOULT_STATE_IMAGE;
     }
-    return refused(s, MOULT_D_IMAGE_HEADER, 0);
+    return dropped(s, MOULT_D_IMAGE_HEADER, 0);
 }

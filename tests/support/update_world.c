@@ -314,6 +314,7 @@ bool world_step(struct world *w)
 {
     if (w->device.port.reboot_wanted) { return world_boot(w, MOULT_RESET_SOFTWARE); }
     strike(w);
+    w->stage = w->session.plan.stage;
     enum moult_step step = moult_step(&w->session, w->now_ms);
     if (w->device.chip.flash.is_off) { return false; }
     uint32_t wait = step == MOULT_STEP_WAIT ? moult_wait_ms(&w->session, w->now_ms) : 1;

@@ -89,6 +89,7 @@ struct world {
     struct statements_fleet fleet;
     struct world_image old, new;
     unsigned boots;          /* since world_make() */
+    uint8_t stage;           /* of the plan, before the newest step */
     unsigned foreign_boots;  /* of them into something that is neither old nor new */
     uint64_t crash_sequence; /* this image panics crash_after steps after it booted */
     unsigned crash_after, crash_left;

@@ -186,7 +186,7 @@ struct moult_session {
     uint64_t iat_s;
     uint8_t source_index;  /* in the assignment */
     bool is_verified_here; /* VERIFY passed in this boot, the slot untouched since */
-    bool is_adopted;       /* the slot held the result before any transfer */
+    bool is_adopted;       /* the slot was not written in this boot, only said to hold it */
     uint8_t order_count;
     struct moult_order_record orders[MOULT_KEYSET_ASSIGN_KEYS_MAX];
     uint32_t generation[MOULT_RECORD_COUNT]; /* of the newest bank of each record */

@@ -60,7 +60,7 @@ static bool came_out_right(enum story story)
 /* Until everything about the new image is proven no bootloader may accept it. */
 static bool is_proven_or_dead(void)
 {
-    bool is_proven = w.session.plan.stage >= MOULT_STAGE_VERIFIED || world_runs(&w, &w.new);
+    bool is_proven = w.stage >= MOULT_STAGE_VERIFIED || world_runs(&w, &w.new);
     return is_proven || !world_slot_boots(&w, 1);
 }
 

@@ -102,6 +102,40 @@ static void test_the_next_source_is_tried(void)
     check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
 }
 
+static void test_a_written_slot_that_rotted_over_a_reset_is_written_again(void)
+{
+    begin();
+    check(boots());
+    check(world_until(&w, "GATE"));
+    w.device.bits[SIM_SLOT_1_AT + 6000] ^= 1;
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check_equal(w.artifact_bytes, 2 * w.new.size);
+    check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
+}
+
+static void plan_sticks(struct world *world)
+{
+    world->kv_fails = "plan";
+}
+
+static void test_a_store_that_fails_at_the_last_moment_leaves_nothing_half_done(void)
+{
+    begin();
+    w.hook_state = "ARM";
+    w.hook = plan_sticks;
+    check(boots());
+    check(world_hears(&w, MOULT_D_PLAN_WRITE));
+    check(!world_slot_boots(&w, 1));
+    w.kv_fails = NULL;
+    world_deployment(&w, '2');
+    w.action = MOULT_ACTION_INSTALL;
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check_equal(world_count(&w, MOULT_REPORT_FAILED), 1);
+}
+
 /* Erases of each flash sector of a whole update: the wear budget of the design page. */
 static void test_an_update_wears_no_sector_more_than_it_must(void)
 {
@@ -245,6 +279,8 @@ int main(void)
     check_run(test_a_transfer_survives_what_can_be_survived);
     check_run(test_a_server_without_ranges_is_read_over_after_a_reset);
     check_run(test_the_next_source_is_tried);
+    check_run(test_a_written_slot_that_rotted_over_a_reset_is_written_again);
+    check_run(test_a_store_that_fails_at_the_last_moment_leaves_nothing_half_done);
     check_run(test_an_update_wears_no_sector_more_than_it_must);
     check_run(test_the_policy_may_grant_attempts);
     check_run(test_a_deployment_that_failed_is_not_tried_again);
