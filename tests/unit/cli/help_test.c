@@ -127,8 +127,11 @@ static void test_no_line_of_help_is_wider_than_a_page(void **state)
     (void)state;
     for (size_t p = 0; p < count; p++) {
         for (size_t i = 0; pages[p].lines[i]; i++) {
-            if (strlen(pages[p].lines[i]) > 110) {
-                fail_msg("docs/cli/%s.md:%zu is longer than 110", pages[p].name, i + 1);
+            /* An example is one line, to be copied; a terminal wraps it. */
+            size_t most = strncmp(pages[p].lines[i], "    ", 4) == 0 ? 240 : 110;
+            if (strlen(pages[p].lines[i]) > most) {
+                fail_msg("docs/cli/%s.md:%zu is longer than %zu", pages[p].name, i + 1,
+                         most);
             }
         }
     }
