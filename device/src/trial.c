@@ -96,6 +96,7 @@ static const char *missing(const struct moult_session *s)
 static enum moult_state time_out(struct moult_session *s)
 {
     const char *what = missing(s);
+    assert(what); /* or the trial had ended well */
     enum moult_reason reason = MOULT_R_TRIAL_TIMEOUT;
     if (strcmp(what, "server") == 0) {
         uint16_t why = s->contact.failure.reason;

@@ -74,6 +74,26 @@ static void test_push_checks_in_once_a_day_and_on_wakes(void)
     check(next_checkin_after_wake(10, 0) < 100);
 }
 
+static void test_push_follows_the_server_while_there_is_an_update(void)
+{
+    begin();
+    w.next_s = 600;
+    w.config.trigger = MOULT_TRIGGER_PUSH;
+    w.policy_keys = 1u << MOULT_POLICY_BATTERY;
+    w.policy.battery_percent = 50;
+    w.battery_percent = 10; /* not now */
+    check(boots());
+    check(world_until(&w, "ORDER"));
+    for (unsigned i = 0; i < 3; i++) {
+        check(world_until(&w, "IDLE"));
+        uint64_t now = w.now_ms;
+        check(world_until(&w, "CHECKIN"));
+        check(w.now_ms - now < 700000);
+        check(world_until(&w, "ORDER"));
+    }
+    check_equal(w.artifact_requests, 0);
+}
+
 static void test_a_malformed_wake_is_ignored(void)
 {
     check(idle_with(MOULT_TRIGGER_HYBRID));
@@ -135,6 +155,7 @@ int main(void)
     check_run(test_hybrid_wakes_and_polls);
     check_run(test_pull_ignores_wakes);
     check_run(test_push_checks_in_once_a_day_and_on_wakes);
+    check_run(test_push_follows_the_server_while_there_is_an_update);
     check_run(test_a_malformed_wake_is_ignored);
     check_run(test_intervals_have_bounds);
     check_run(test_a_cold_boot_spreads_its_check_in);
