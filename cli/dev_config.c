@@ -1,11 +1,11 @@
 /* dev_config.c - see dev_config.h. */
 #include "cli/dev_config.h"
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "client/mem.h"
 
-/* Minutes instead of days, so that a roll-out can be watched. Production uses the defaults. */
+/* Seconds instead of days, so that a rollout can be watched. Production uses the defaults. */
 static const char demo_server[] =
     "\n# Intervals of the demonstration; without these lines production's apply.\n"
     "interval.min = 1s\n"
@@ -105,7 +105,7 @@ static const char *broker_text(struct cli *cli, const struct dev_config *c)
                     "log_type warning\n"
                     "log_type notice\n%s",
                     c->broker_port, c->host, d, d, d, d, d,
-                    /* Started by root it would become a user who cannot read this folder. */
+                    /* Started by root it would become a user who cannot read this. */
                     geteuid() == 0 ? "user root\n" : "");
 }
 
@@ -134,7 +134,7 @@ static int put_fleet(struct cli *cli, const struct dev_config *c)
     json_decref(fleet);
     int rc = text ? put(cli, c, "fleet.json", 0644, text)
                   : cli_fail(cli, MOULT_D_CLI_FILE_WRITE, "fleet.json", "no memory");
-    free(text); /* style: allow BANNED, jansson allocated it */
+    client_mem_free(text);
     return rc;
 }
 

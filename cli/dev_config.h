@@ -18,8 +18,8 @@ struct dev_config {
     bool is_demo; /* intervals of a demonstration instead of production's */
 };
 
-/* moultd.conf, signer.conf, mosquitto.conf, mosquitto.acl, moult.conf, token, fleet.json. Existing
- * files are CLI_EXISTS. Returns CLI_OK, or has failed. */
+/* moultd.conf, signer.conf, mosquitto.conf, mosquitto.acl, moult.conf, token, fleet.json.
+ * Existing files are CLI_EXISTS. Returns CLI_OK, or has failed. */
 MOULT_MUST_CHECK int dev_config_write(struct cli *cli, const struct dev_config *config);
 
 #endif

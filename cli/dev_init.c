@@ -1,6 +1,6 @@
 /* dev_init.c - moult dev init: everything a development fleet needs, in one folder.
  *
- * Root, release and assign keys lie side by side here, which is what production must never do.
+ * Root, release and assign keys lie side by side here, which production must never do.
  */
 #include <errno.h>
 #include <limits.h>
@@ -91,7 +91,7 @@ static int make_token(struct cli *cli, const char **out)
     return CLI_OK;
 }
 
-/* --- certificates ------------------------------------------------------------------------- */
+/* --- certificates --- */
 
 static int make_certificate(struct cli *cli, const struct dev_config *config,
                             const char *name, const char *common_name, const char *names)
@@ -134,7 +134,7 @@ static int make_certificates(struct cli *cli, const struct dev_config *config)
     return rc;
 }
 
-/* --- keyset ------------------------------------------------------------------------------- */
+/* --- keyset --- */
 
 static void fill_role(struct moult_keyset_role *role, uint8_t threshold, uint8_t first,
                       uint8_t count)
@@ -208,7 +208,7 @@ static int make_keyset(struct cli *cli, const struct dev_config *config)
     return sign_keyset(cli, config, &payload);
 }
 
-/* --- the command -------------------------------------------------------------------------- */
+/* --- the command --- */
 
 static int make_folders(struct cli *cli, struct dev_config *config)
 {
