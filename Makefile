@@ -3,7 +3,7 @@
 
 CTEST = ctest --test-dir build/asan --output-on-failure --no-tests=error -j 2
 
-.PHONY: help setup all build build-tests run test test-short check chaos tsan fuzz soak sizes numbers \
+.PHONY: help setup all build build-tests run test test-short check chaos tsan fuzz bench soak sizes numbers \
         layers style format format-check codes where clean
 
 help: ## list the targets
@@ -45,6 +45,12 @@ tsan: ## the server's tests under the thread sanitizer
 
 fuzz: ## every fuzz target from its saved corpus, SECONDS_EACH=60
 	@tools/fuzz $(SECONDS_EACH)
+
+bench: ## our HTTP server beside nginx in one run, against tests/bench/budgets.tsv; ROUNDS=15
+	@tools/setup check
+	@cmake --preset bench > /dev/null
+	@cmake --build --preset bench --target bench_programs
+	@MOULT_BIN=build/bench/bin tests/bench/bench_http.sh $(ROUNDS)
 
 soak: ## hours: SECONDS_EACH=3600 of fuzzing per target, then chaos ROUNDS=20 times with new seeds
 	@tools/fuzz $(or $(SECONDS_EACH),3600)

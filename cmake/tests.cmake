@@ -26,6 +26,12 @@ endforeach()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
+# Unit tests that cut power or walk states thousands of times, or wait for real time-outs: several
+# seconds each under sanitizers, so not for `make test-short`.
+set(moult_long_tests device/power device/states ports/posix/update ports/posix/http_client ports/posix/mqtt
+    ports/sim/nvs examples/energy-meter/host/device server/http/http_limits server/http/http_tls
+    server/control/rollouts server/control/fleet server/rollout/model formats/boot_choice)
+
 file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/unit"
      "${CMAKE_SOURCE_DIR}/tests/unit/*_test.c")
 foreach(test ${unit_tests})
