@@ -5,7 +5,8 @@
 #include <unistd.h>
 #include "client/mem.h"
 
-/* Seconds instead of days, so that a rollout can be watched. Production uses the defaults. */
+/* Seconds instead of days, so that a rollout can be watched. */
+ * */
 static const char demo_server[] =
     "\n# Intervals of the demonstration; without these lines production's apply.\n"
     "interval.min = 1s\n"

@@ -1,4 +1,4 @@
-/* dev_init_test.c - what moult dev init and dev device make, and that they overwrite nothing. */
+/* dev_init_test.c - what moult dev init and dev device make; they overwrite nothing. */
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
