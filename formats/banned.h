@@ -1,10 +1,13 @@
 /* banned.h - functions that no source here may call; the compiler's error says why.
  *
- * Layer    none: CMake puts it before every source of the product (-include), never a source itself.
- * Use it   `strcpy(a, b)` fails with "banned_strcpy_has_no_bound_use_snprintf undeclared". Libraries
+ * Layer    none: CMake puts it before every source of the product (-include), never a
+ *          source itself.
+ * Use it   `strcpy(a, b)` fails with "banned_strcpy_has_no_bound_use_snprintf undeclared".
+ *          Libraries
  *          without heap get formats/banned_heap.h on top.
  *
- * The macros take arguments, so a struct member of the same name that is not called stays usable.
+ * The macros take arguments, so a struct member of the same name that is not called stays
+ * usable.
  */
 #ifndef MOULT_FORMATS_BANNED_H
 #define MOULT_FORMATS_BANNED_H

@@ -1,7 +1,9 @@
 /* banned_heap.h - banned.h, and the heap and the clock: for code that must run on a device.
  *
- * Layer    none: CMake puts it before the sources of formats, device, ports/sim and server/rollout.
- * Why      their memory comes from the caller, so RAM is known when a device is built; time comes in
+ * Layer    none: CMake puts it before the sources of formats, device, ports/sim and
+ *          server/rollout.
+ * Why      their memory comes from the caller, so RAM is known when a device is built; time
+ *          comes in
  *          as an argument, so that tests and simulators turn the clock.
  */
 #ifndef MOULT_FORMATS_BANNED_HEAP_H

@@ -29,8 +29,10 @@ void put_be16(uint8_t *p, uint16_t value);
 void put_be32(uint8_t *p, uint32_t value);
 void put_be64(uint8_t *p, uint64_t value);
 
-/* CRC-32, reflected polynomial 0xEDB88320, in the convention of ESP-IDF's ROM function: the seed
- * is inverted on entry and the result on exit. crc32_le(0, ...) is the ordinary CRC-32 (zlib);
+/* CRC-32, reflected polynomial 0xEDB88320, in the convention of ESP-IDF's ROM function: the
+ * seed
+ * is inverted on entry and the result on exit. crc32_le(0, ...) is the ordinary CRC-32
+ * (zlib);
  * crc32_le(UINT32_MAX, ...) is otadata's. Continue a CRC by passing the previous result. */
 uint32_t crc32_le(uint32_t seed, const uint8_t *data, size_t size);
 
@@ -46,7 +48,8 @@ bool moult_bytes_equal(const uint8_t *a, const uint8_t *b, size_t size);
 /* size bytes as 2 * size lower-case hex digits and a NUL into out (2 * size + 1 bytes). */
 void moult_hex_encode(const uint8_t *data, size_t size, char *out);
 
-/* Exactly 2 * size hex digits of either case from text into out. False, out undefined, on any
+/* Exactly 2 * size hex digits of either case from text into out. False, out undefined, on
+ * any
  * other character or a NUL before the end; what follows the digits is not looked at. */
 bool moult_hex_decode(const char *text, uint8_t *out, size_t size);
 

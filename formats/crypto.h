@@ -1,7 +1,9 @@
 /* crypto.h - the two primitives that formats need, as callbacks.
  *
- * Layer    formats: declarations only. Implemented over PSA in ports/, over OpenSSL in keys/.
- * Why      statements are verified by the same code on device, server and CLI, each with its own
+ * Layer    formats: declarations only. Implemented over PSA in ports/, over OpenSSL in
+ *          keys/.
+ * Why      statements are verified by the same code on device, server and CLI, each with
+ *          its own
  *          crypto library.
  */
 #ifndef MOULT_FORMATS_CRYPTO_H
@@ -17,19 +19,23 @@
 #define MOULT_SIGNATURE_SIZE 64u /* ECDSA P-256 signature, r || s, big-endian */
 #define MOULT_KID_SIZE 8u        /* first bytes of SHA-256(X || Y) */
 
-/* Room for one running SHA-256 of any supported library; a port asserts that its state fits. */
+/* Room for one running SHA-256 of any supported library; a port asserts that its state
+ * fits. */
 struct moult_sha256 {
     uint64_t opaque[32];
 };
 
-/* All callbacks get `context` first, never NULL functions. They may be called from one thread at a
+/* All callbacks get `context` first, never NULL functions. They may be called from one
+ * thread at a
  * time per context unless the implementation says more. */
 struct moult_crypto {
     void *context; /* borrowed as long as this struct is used */
 
     /* A running hash. init and update return false when the library fails (out of memory,
-     * hardware); the caller then stops. final writes 32 bytes and ends the hash; abort ends it
-     * without a result and is harmless on a zeroed or ended one. clone copies a running hash. */
+     * hardware); the caller then stops. final writes 32 bytes and ends the hash; abort ends
+     * it
+     * without a result and is harmless on a zeroed or ended one. clone copies a running
+     * hash. */
     bool (*sha256_init)(void *context, struct moult_sha256 *hash);
     bool (*sha256_update)(void *context, struct moult_sha256 *hash, const uint8_t *data,
                           size_t size);
@@ -38,13 +44,15 @@ struct moult_crypto {
     bool (*sha256_final)(void *context, struct moult_sha256 *hash, uint8_t out[32]);
     void (*sha256_abort)(void *context, struct moult_sha256 *hash);
 
-    /* Whether signature is a valid ECDSA P-256 signature over digest by public_key. Must refuse r
+    /* Whether signature is a valid ECDSA P-256 signature over digest by public_key. Must
+     * refuse r
      * or s outside 1..n-1 and points not on the curve. False on any error. */
-    bool (*verify_p256)(void *context, const uint8_t public_key[64], const uint8_t digest[32],
-                        const uint8_t signature[64]);
+    bool (*verify_p256)(void *context, const uint8_t public_key[64],
+                        const uint8_t digest[32], const uint8_t signature[64]);
 };
 
-/* SHA-256 of one byte string. MOULT_OK; MOULT_E_INTERNAL when the library fails, out zeroed. */
+/* SHA-256 of one byte string. MOULT_OK; MOULT_E_INTERNAL when the library fails, out
+ * zeroed. */
 MOULT_MUST_CHECK enum moult_status moult_sha256_once(const struct moult_crypto *crypto,
                                                      const uint8_t *data, size_t size,
                                                      uint8_t out[32]);

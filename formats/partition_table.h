@@ -8,7 +8,8 @@
  * moult_partition_check(), then questions. A table that parses is not yet one that boots:
  * check it.
  *
- * Findings carry a row number, from 0, in `where`; the number of rows where a row is missing.
+ * Findings carry a row number, from 0, in `where`; the number of rows where a row is
+ * missing.
  */
 #ifndef MOULT_FORMATS_PARTITION_TABLE_H
 #define MOULT_FORMATS_PARTITION_TABLE_H

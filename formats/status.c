@@ -2,12 +2,12 @@
 #include "formats/status.h"
 
 static const char *const names[] = {
-    "MOULT_OK",           "MOULT_E_ARG",         "MOULT_E_RANGE",        "MOULT_E_FORMAT",
-    "MOULT_E_TRUNCATED",  "MOULT_E_NOENT",       "MOULT_E_EXISTS",       "MOULT_E_SIGNATURE",
-    "MOULT_E_DIGEST",     "MOULT_E_INCOMPATIBLE", "MOULT_E_REPLAY",      "MOULT_E_REFUSED",
-    "MOULT_E_STATE",      "MOULT_E_SPACE",       "MOULT_E_NOMEM",        "MOULT_E_IO",
-    "MOULT_E_NET",        "MOULT_E_TLS",         "MOULT_E_HTTP",         "MOULT_E_TIMEOUT",
-    "MOULT_E_BUSY",       "MOULT_E_AUTH",        "MOULT_E_CONFLICT",     "MOULT_E_UNSUPPORTED",
+    "MOULT_OK",          "MOULT_E_ARG",          "MOULT_E_RANGE",    "MOULT_E_FORMAT",
+    "MOULT_E_TRUNCATED", "MOULT_E_NOENT",        "MOULT_E_EXISTS",   "MOULT_E_SIGNATURE",
+    "MOULT_E_DIGEST",    "MOULT_E_INCOMPATIBLE", "MOULT_E_REPLAY",   "MOULT_E_REFUSED",
+    "MOULT_E_STATE",     "MOULT_E_SPACE",        "MOULT_E_NOMEM",    "MOULT_E_IO",
+    "MOULT_E_NET",       "MOULT_E_TLS",          "MOULT_E_HTTP",     "MOULT_E_TIMEOUT",
+    "MOULT_E_BUSY",      "MOULT_E_AUTH",         "MOULT_E_CONFLICT", "MOULT_E_UNSUPPORTED",
     "MOULT_E_INTERNAL",
 };
 enum { NAME_COUNT = sizeof names / sizeof names[0] };

@@ -4,7 +4,8 @@
  * Format   numbers are stable for ever: they appear in api/codes.tsv.
  *
  * A status tells code the kind; a reason (R107) tells policy; a detail (E0902) tells people
- * exactly what happened. Reasons and details are in formats/codes.h, made from api/codes.tsv.
+ * exactly what happened. Reasons and details are in formats/codes.h, made from
+ * api/codes.tsv.
  */
 #ifndef MOULT_FORMATS_STATUS_H
 #define MOULT_FORMATS_STATUS_H

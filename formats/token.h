@@ -1,8 +1,10 @@
 /* token.h - the text of an API token: a form that people, scanners and machines recognise.
  *
  * Layer    formats: pure.
- * Format   "moult_", 43 base62 digits (0-9 A-Z a-z) of 32 random bytes read as one big-endian
- *          number, 6 base62 digits of the CRC-32 of all before them. The server keeps SHA-256 of
+ * Format   "moult_", 43 base62 digits (0-9 A-Z a-z) of 32 random bytes read as one
+ *          big-endian
+ *          number, 6 base62 digits of the CRC-32 of all before them. The server keeps
+ *          SHA-256 of
  *          the whole text.
  */
 #ifndef MOULT_FORMATS_TOKEN_H

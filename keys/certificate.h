@@ -1,7 +1,8 @@
 /* certificate.h - X.509 certificates on P-256, for development fleets and for fingerprints.
  *
  * Layer    keys.
- * Why      authorisation is the SHA-256 of a key's SPKI, so a certificate only carries the key and
+ * Why      authorisation is the SHA-256 of a key's SPKI, so a certificate only carries the
+ *          key and
  *          a name; production uses its own CA.
  * Format   PEM files.
  */
@@ -23,10 +24,12 @@ struct keys_certificate_options {
     const char *out_path; /* a new file, mode 0644 */
 };
 
-/* Valid from a minute ago to 9999-12-31 (RFC 5280's "no expiry"): devices have no clock to check
+/* Valid from a minute ago to 9999-12-31 (RFC 5280's "no expiry"): devices have no clock to
+ * check
  * it by, and the fingerprint list revokes at once. error may be NULL.
  *
- * MOULT_OK; MOULT_E_EXISTS: out_path is there; MOULT_E_IO; MOULT_E_FORMAT: a key or the issuer
+ * MOULT_OK; MOULT_E_EXISTS: out_path is there; MOULT_E_IO; MOULT_E_FORMAT: a key or the
+ * issuer
  * cannot be used; MOULT_E_ARG: a name; MOULT_E_INTERNAL. */
 MOULT_MUST_CHECK enum moult_status
 keys_certificate_create(const struct keys_certificate_options *options,

@@ -1,7 +1,8 @@
 /* log.h - a device's log on a host: one line per event, for people or as JSON.
  *
  * Layer    ports/posix.
- * Memory   none; a line has at most MOULT_LOG_LINE_SIZE bytes, longer ones are cut with a mark.
+ * Memory   none; a line has at most MOULT_LOG_LINE_SIZE bytes, longer ones are cut with a
+ *          mark.
  * Threads  any: a line is one write(2).
  *
  * Lines are for people; nothing parses them. Never a key, certificate or password.

@@ -139,6 +139,10 @@ static int configure(struct moult_tls *tls, const struct moult_tls_options *opti
     mbedtls_ssl_conf_ciphersuites(&tls->config, suites);
     mbedtls_ssl_conf_authmode(&tls->config, MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_verify(&tls->config, on_certificate, tls);
+    /* A record counts only when it has arrived whole: with 16 KB ones a connection that is
+     * cut every 16 KB would never bring anything. Chips have no room for them either. */
+    rc = mbedtls_ssl_conf_max_frag_len(&tls->config, MBEDTLS_SSL_MAX_FRAG_LEN_4096);
+    if (rc != 0) { return rc; }
     rc = load(tls, options);
     mbedtls_ssl_conf_ca_chain(&tls->config, &tls->ca, NULL);
     return rc;

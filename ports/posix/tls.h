@@ -8,9 +8,10 @@
  *          close. The session of the last connection to a host is offered at the next (RFC
  *          5077 ticket).
  *
- * TLS 1.2 or 1.3, ECDHE and AEAD only. The server must be named by its certificate (DNS or
- * IP address) and be issued by one of the given CAs: one and a backup. No update decision
- * rests on TLS; it keeps secrets and proves to the server who we are.
+ * TLS 1.2 or 1.3, ECDHE and AEAD only, records of at most 4 KB (RFC 6066). The server must
+ * be named by its certificate (DNS or IP address) and be issued by one of the given CAs:
+ * one and a backup. No update decision rests on TLS; it keeps secrets and proves to the
+ * server who we are.
  */
 #ifndef MOULT_PORTS_POSIX_TLS_H
 #define MOULT_PORTS_POSIX_TLS_H

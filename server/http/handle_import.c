@@ -1,4 +1,5 @@
-/* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job, so
+/* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job,
+ * so
  * that check-ins go on between them; and GET /api/v1/devices/export, the same columns.
  */
 #include <sys/mman.h>
@@ -104,7 +105,9 @@ enum moult_status handle_device_import(struct http_request *request, const struc
     return MOULT_OK;
 }
 
-enum { EXPORT_SIZE_MAX = 900000 }; /* of one reply's arena; larger fleets are listed by pages */
+enum {
+    EXPORT_SIZE_MAX = 900000
+}; /* of one reply's arena; larger fleets are listed by pages */
 
 enum moult_status handle_device_export(struct http_request *request, const struct env *env,
                                        struct http_reply *reply)

@@ -6,7 +6,8 @@
 #include "server/control/releases.h"
 #include "server/http/operator_api.h"
 
-/* --- PUT /artifacts/{sha256} ------------------------------------------------------------ */
+/* --- PUT /artifacts/{sha256} ------------------------------------------------------------
+ * */
 
 static enum moult_status copy_body(const struct http_request *request,
                                    struct artifact_upload *upload)
@@ -80,7 +81,8 @@ enum moult_status handle_artifact_put(struct http_request *request, const struct
     return store_body(request, env, sha256, reply);
 }
 
-/* --- POST /releases: checked on a reader, stored by the writer, shown to the signer -------- */
+/* --- POST /releases: checked on a reader, stored by the writer, shown to the signer
+ * -------- */
 
 struct release_call {
     const struct env *env;
@@ -182,7 +184,8 @@ enum moult_status handle_release_create(struct http_request *request, const stru
     return MOULT_OK;
 }
 
-/* --- GET -------------------------------------------------------------------------------- */
+/* --- GET --------------------------------------------------------------------------------
+ * */
 
 enum moult_status handle_release_list(struct http_request *request, const struct env *env,
                                       struct http_reply *reply)

@@ -18,32 +18,44 @@ enum {
     BODY_CSV = 8 * 1024 * 1024, /* about 60,000 devices a file */
 };
 
+#define API(path) "/api/v1" path
+
 /* clang-format off */
 static const struct http_route rows[] = {
-    {HTTP_GET, "/api/v1/version", OPEN, HTTP_ON_IO, 0, handle_version},
-    {HTTP_GET, "/api/v1/status", READ, HTTP_ON_READER, 0, handle_status},
-    {HTTP_GET, "/api/v1/products", READ, HTTP_ON_READER, 0, handle_products},
-    {HTTP_GET, "/api/v1/devices", READ, HTTP_ON_READER, 0, handle_device_list},
-    {HTTP_POST, "/api/v1/devices/actions", OPERATE, HTTP_ON_WRITER, BODY_JSON, handle_device_actions},
-    {HTTP_POST, "/api/v1/devices/import", OPERATE, HTTP_ON_IO, BODY_CSV, handle_device_import},
-    {HTTP_GET, "/api/v1/devices/export", READ, HTTP_ON_READER, 0, handle_device_export},
-    {HTTP_GET, "/api/v1/devices/{id}", READ, HTTP_ON_READER, 0, handle_device_show},
-    {HTTP_GET, "/api/v1/devices/{id}/history", READ, HTTP_ON_READER, 0, handle_device_history},
-    {HTTP_GET, "/api/v1/devices/{id}/why", READ, HTTP_ON_READER, 0, handle_device_why},
-    {HTTP_POST, "/api/v1/devices/{id}/{verb}", OPERATE, HTTP_ON_WRITER, BODY_JSON, handle_device_verb},
-    {HTTP_PUT, "/api/v1/artifacts/{sha256}", RELEASE, HTTP_ON_READER, ARTIFACT_SIZE_MAX, handle_artifact_put},
-    {HTTP_POST, "/api/v1/releases", RELEASE, HTTP_ON_IO, MOULT_STATEMENT_SIZE_MAX, handle_release_create},
-    {HTTP_GET, "/api/v1/releases", READ, HTTP_ON_READER, 0, handle_release_list},
-    {HTTP_GET, "/api/v1/releases/{id}", READ, HTTP_ON_READER, 0, handle_release_show},
-    {HTTP_GET, "/api/v1/releases/{id}/statement", READ, HTTP_ON_READER, 0, handle_release_envelope},
-    {HTTP_POST, "/api/v1/rollouts", OPERATE, HTTP_ON_WRITER, BODY_JSON, handle_rollout_create},
-    {HTTP_GET, "/api/v1/rollouts", READ, HTTP_ON_READER, 0, handle_rollout_list},
-    {HTTP_GET, "/api/v1/rollouts/{id}", READ, HTTP_ON_READER, 0, handle_rollout_show},
-    {HTTP_GET, "/api/v1/rollouts/{id}/devices", READ, HTTP_ON_READER, 0, handle_rollout_devices},
-    {HTTP_POST, "/api/v1/rollouts/{id}/{verb}", OPERATE, HTTP_ON_WRITER, BODY_JSON, handle_rollout_verb},
-    {HTTP_GET, "/api/v1/events", READ, HTTP_ON_READER, 0, handle_events},
-    {HTTP_GET, "/api/v1/audit", AUDIT, HTTP_ON_READER, 0, handle_audit},
-    {HTTP_GET, "/api/v1/keysets/{version}", READ, HTTP_ON_IO, 0, handle_keyset},
+    {HTTP_GET, API("/version"), OPEN, HTTP_ON_IO, 0, handle_version},
+    {HTTP_GET, API("/status"), READ, HTTP_ON_READER, 0, handle_status},
+    {HTTP_GET, API("/products"), READ, HTTP_ON_READER, 0, handle_products},
+    {HTTP_GET, API("/devices"), READ, HTTP_ON_READER, 0, handle_device_list},
+    {HTTP_POST, API("/devices/actions"), OPERATE, HTTP_ON_WRITER, BODY_JSON,
+     handle_device_actions},
+    {HTTP_POST, API("/devices/import"), OPERATE, HTTP_ON_IO, BODY_CSV,
+     handle_device_import},
+    {HTTP_GET, API("/devices/export"), READ, HTTP_ON_READER, 0, handle_device_export},
+    {HTTP_GET, API("/devices/{id}"), READ, HTTP_ON_READER, 0, handle_device_show},
+    {HTTP_GET, API("/devices/{id}/history"), READ, HTTP_ON_READER, 0,
+     handle_device_history},
+    {HTTP_GET, API("/devices/{id}/why"), READ, HTTP_ON_READER, 0, handle_device_why},
+    {HTTP_POST, API("/devices/{id}/{verb}"), OPERATE, HTTP_ON_WRITER, BODY_JSON,
+     handle_device_verb},
+    {HTTP_PUT, API("/artifacts/{sha256}"), RELEASE, HTTP_ON_READER, ARTIFACT_SIZE_MAX,
+     handle_artifact_put},
+    {HTTP_POST, API("/releases"), RELEASE, HTTP_ON_IO, MOULT_STATEMENT_SIZE_MAX,
+     handle_release_create},
+    {HTTP_GET, API("/releases"), READ, HTTP_ON_READER, 0, handle_release_list},
+    {HTTP_GET, API("/releases/{id}"), READ, HTTP_ON_READER, 0, handle_release_show},
+    {HTTP_GET, API("/releases/{id}/statement"), READ, HTTP_ON_READER, 0,
+     handle_release_envelope},
+    {HTTP_POST, API("/rollouts"), OPERATE, HTTP_ON_WRITER, BODY_JSON,
+     handle_rollout_create},
+    {HTTP_GET, API("/rollouts"), READ, HTTP_ON_READER, 0, handle_rollout_list},
+    {HTTP_GET, API("/rollouts/{id}"), READ, HTTP_ON_READER, 0, handle_rollout_show},
+    {HTTP_GET, API("/rollouts/{id}/devices"), READ, HTTP_ON_READER, 0,
+     handle_rollout_devices},
+    {HTTP_POST, API("/rollouts/{id}/{verb}"), OPERATE, HTTP_ON_WRITER, BODY_JSON,
+     handle_rollout_verb},
+    {HTTP_GET, API("/events"), READ, HTTP_ON_READER, 0, handle_events},
+    {HTTP_GET, API("/audit"), AUDIT, HTTP_ON_READER, 0, handle_audit},
+    {HTTP_GET, API("/keysets/{version}"), READ, HTTP_ON_IO, 0, handle_keyset},
     {HTTP_GET, "/metrics", READ, HTTP_ON_IO, 0, handle_metrics},
 };
 /* clang-format on */
@@ -170,7 +182,7 @@ enum moult_status operator_reply_as(struct http_request *request, struct http_re
     json_decref(object);
     size_t size = text ? strlen(text) : 0;
     char *kept = text ? arena_text(request->arena, text, size) : NULL;
-    free(text); /* style: allow HEAP, jansson allocated it */
+    free(text); /* style: allow HEAP_DIRECT, jansson allocated it */
     if (!kept) { return MOULT_E_NOMEM; }
     http_reply_bytes(reply, http_status, HTTP_TYPE_JSON, kept, size);
     return MOULT_OK;

@@ -33,7 +33,8 @@ bool operator_call_begin(struct http_request *request, const struct env *env,
 bool operator_page(struct http_request *request, struct control_page *page,
                    struct http_reply *reply);
 
-/* The body as JSON object, moved; an empty body is an empty object. NULL: the reply is set. */
+/* The body as JSON object, moved; an empty body is an empty object. NULL: the reply is set.
+ * */
 json_t *operator_body(struct http_request *request, struct http_reply *reply);
 
 /* Answers with object (moved, may be NULL when status is not OK), or with the problem. */

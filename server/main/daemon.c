@@ -47,7 +47,8 @@ static bool fail(uint16_t code, const char *what, const char *why)
     return false;
 }
 
-/* --- store, artifacts, control ------------------------------------------------------------ */
+/* --- store, artifacts, control
+ * ------------------------------------------------------------ */
 
 static bool start_store(struct daemon *d)
 {
@@ -155,7 +156,7 @@ static bool start_control(struct daemon *d)
            fail(MOULT_D_STORE_OPEN, "store threads", moult_status_name(st));
 }
 
-/* --- moult-signer ---------------------------------------------------------------------------- */
+/* --- moult-signer --------------------------------------------------------------------- */
 
 static void handed_over(void *context, uint16_t detail, struct moult_bytes body)
 {
@@ -172,7 +173,8 @@ static bool hand_over_release(void *context, struct moult_bytes envelope)
            MOULT_OK;
 }
 
-/* Whatever the signer missed: the keysets it does not have, then every published release. */
+/* Whatever the signer missed: the keysets it does not have, then every published release.
+ * */
 static void signer_connected(void *context, const struct signer_hello *hello)
 {
     struct daemon *d = context;
@@ -202,7 +204,7 @@ static bool start_signer_client(struct daemon *d)
            fail(MOULT_D_CONF_SIGNER, d->settings->signer_socket, moult_status_name(st));
 }
 
-/* --- broker ------------------------------------------------------------------------------- */
+/* --- broker --------------------------------------------------------------------------- */
 
 static bool start_wakes(struct daemon *d)
 {
@@ -222,7 +224,7 @@ static bool start_wakes(struct daemon *d)
            fail(MOULT_D_CONF_BROKER, s->mqtt_broker, moult_status_name(st));
 }
 
-/* --- HTTP --------------------------------------------------------------------------------- */
+/* --- HTTP ----------------------------------------------------------------------------- */
 
 static const uint64_t checkin_bounds_us[] = {100,   250,   500,   1000,   2500,   5000,
                                              10000, 25000, 50000, 100000, 250000, 1000000};
@@ -324,7 +326,7 @@ static bool start_http(struct daemon *d)
     return write_ports(d);
 }
 
-/* --- life --------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------- */
 
 /* The part of sd_notify(3) that we need; without systemd there is no socket to tell. */
 static void notify(const char *state)

@@ -1,6 +1,7 @@
 /* wake_publisher.h - tells devices through the broker to look now.
  *
- * Layer    server/mqtt. Format: docs/spec/wake.md; topic moult/1/DEVICE_ID/wake, QoS 1, retained.
+ * Layer    server/mqtt. Format: docs/spec/wake.md; topic moult/1/DEVICE_ID/wake, QoS 1,
+ *          retained.
  * Why      a wake carries no state: losing every one of them costs time, never correctness.
  * Threads  one of its own, which is libmosquitto's too.
  * Use it   wake_publisher_start() after control_open(); stop before control_close().

@@ -18,8 +18,8 @@ void check_print(const char *text)
 static void report(const char *file, int line, const char *what, const char *more)
 {
     char text[512];
-    snprintf(text, sizeof text, "%s:%d: %s%s%s%s%s\n", file, line, what, more, run.row ? " [" : "",
-             run.row ? run.row : "", run.row ? "]" : "");
+    snprintf(text, sizeof text, "%s:%d: %s%s%s%s%s\n", file, line, what, more,
+             run.row ? " [" : "", run.row ? run.row : "", run.row ? "]" : "");
     check_print(text);
     run.test_failed = true;
 }
@@ -40,15 +40,15 @@ bool check_numbers(long long found, long long expected, const char *file, int li
     return false;
 }
 
-bool check_memory(const void *found, const void *expected, size_t size, const char *file, int line,
-                  const char *expression)
+bool check_memory(const void *found, const void *expected, size_t size, const char *file,
+                  int line, const char *expression)
 {
     const unsigned char *f = found, *e = expected;
     for (size_t i = 0; i < size; i++) {
         if (f[i] == e[i]) { continue; }
         char more[120];
-        snprintf(more, sizeof more, " at byte %zu of %zu: expected %02x, found %02x", i, size, e[i],
-                 f[i]);
+        snprintf(more, sizeof more, " at byte %zu of %zu: expected %02x, found %02x", i,
+                 size, e[i], f[i]);
         report(file, line, expression, more);
         return false;
     }

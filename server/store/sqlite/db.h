@@ -12,8 +12,7 @@
 
 struct db_options {
     const char *path;
-    bool
-        is_writer; /* makes the file, WAL, synchronous=FULL; readers cannot change anything */
+    bool is_writer; /* makes the file, WAL, synchronous=FULL; readers change nothing */
     uint32_t busy_ms;
     struct log log;
 };

@@ -1,10 +1,13 @@
 /* main.c - cut-proxy: a TCP proxy on 127.0.0.1 that cuts connections after a drawn number
  * of bytes.
  *
- * Usage: cut-proxy LISTEN-PORT TARGET-PORT BYTES-MIN BYTES-MAX [SEED [COUNT]]
+ * Usage: cut-proxy LISTEN-PORT TARGET-PORT BYTES-MIN BYTES-MAX [SEED [COUNT [FILE]]]
  *
  * Prints the port it listens on (LISTEN-PORT 0: any free one), then runs until SIGTERM.
- * COUNT: cut so many connections, then let all through; 0 or left out: for ever.
+ * COUNT:
+ * cut so many connections, then let all through; 0 or left out: for ever. FILE gets the
+ * number
+ * of connections cut, at the end.
  */
 #include <errno.h>
 #include <signal.h>
@@ -25,11 +28,17 @@ static unsigned long number(const char *text, unsigned long max)
     return value;
 }
 
+static void save(const char *path, unsigned cuts)
+{
+    FILE *f = fopen(path, "w");
+    if (!f || fprintf(f, "%u\n", cuts) < 0 || fclose(f) != 0) { perror(path); }
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 5 || argc > 7) {
+    if (argc < 5 || argc > 8) {
         fprintf(stderr, "usage: cut-proxy LISTEN-PORT TARGET-PORT BYTES-MIN BYTES-MAX "
-                        "[SEED [COUNT]]\n");
+                        "[SEED [COUNT [FILE]]]\n");
         return 2;
     }
     sigset_t set;
@@ -55,6 +64,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     sigwait(&set, &caught);
     fprintf(stderr, "cut-proxy: cut %u connections\n", (unsigned)cut_proxy_cuts(proxy));
+    if (argc > 7) { save(argv[7], cut_proxy_cuts(proxy)); }
     cut_proxy_stop(proxy);
     return 0;
 }

@@ -21,7 +21,8 @@ static void test_numbers_survive_a_round_trip(void)
 static void test_crc32_in_both_conventions(void)
 {
     const uint8_t *nine = (const uint8_t *)"123456789";
-    check_equal(crc32_le(0, nine, 9), 0xcbf43926); /* the well-known check value of CRC-32 */
+    check_equal(crc32_le(0, nine, 9),
+                0xcbf43926); /* the well-known check value of CRC-32 */
     check_equal(crc32_le(crc32_le(0, nine, 4), nine + 4, 5), 0xcbf43926);
     const uint8_t seq1[4] = {1, 0, 0, 0};
     check_equal(crc32_le(UINT32_MAX, seq1, 4), 0x4743989a); /* otadata, sequence 1 */

@@ -24,7 +24,8 @@ static enum moult_status load(const char *text)
 
 static void test_production_defaults(void)
 {
-    check_equal(load("classes = meter:202122232425262728292a2b2c2d2e2f:esp32c3\n"), MOULT_OK);
+    check_equal(load("classes = meter:202122232425262728292a2b2c2d2e2f:esp32c3\n"),
+                MOULT_OK);
     check_equal(settings.control.class_count, 1);
     check_equal(settings.control.classes[0].chip_id, 5);
     check(strcmp(settings.control.classes[0].name, "meter") == 0);

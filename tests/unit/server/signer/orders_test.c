@@ -21,7 +21,8 @@ static struct orders orders;
 static struct orders_refusal refusal;
 static const char folder[] = "orders_test.data";
 
-/* The fleet's keys live in memory; the signer opens a file. So it gets a file key first, and the
+/* The fleet's keys live in memory; the signer opens a file. So it gets a file key first,
+ * and the
  * keyset is made to name that key as assign key. */
 static struct keys_signer file_key;
 
@@ -283,8 +284,7 @@ static void test_a_successor_keyset_is_adopted_and_kept(void)
     struct moult_keyset without = statements_keyset(&fleet, 3);
     struct statements_bytes dropped =
         statements_sign(&fleet, statements_keyset_payload(&without), 3u << STATEMENTS_ROOT);
-    (void)
-        same; /* another signature over the same payload: not the same bytes, not a successor */
+    /* Another signature over the same payload: not the same bytes, and no successor. */
     check(orders_adopt_keyset(&orders, statements_view(&same), &version, &refusal) !=
           MOULT_OK);
     check_equal(refusal.detail, MOULT_D_KEYSET_VERSION);
