@@ -22,7 +22,8 @@ enum {
     MOULT_BOOT_NONE = -3, /* nothing boots: the bootloader resets, for ever */
 };
 
-#define MOULT_BOOT_WRITES_MAX 4u /* two aborts, one trial or one stamp, and one to spare   \
+#define MOULT_BOOT_WRITES_MAX                                                              \
+    4u /* two aborts, one trial or one stamp, and one to spare   \
                                   */
 
 struct moult_boot_table {

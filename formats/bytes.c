@@ -102,7 +102,9 @@ bool moult_bytes_all(const uint8_t *data, size_t size, uint8_t value)
 bool moult_bytes_equal(const uint8_t *a, const uint8_t *b, size_t size)
 {
     uint8_t difference = 0;
-    for (size_t i = 0; i < size; i++) { difference |= (uint8_t)(a[i] ^ b[i]); }
+    for (size_t i = 0; i < size; i++) {
+        difference |= (uint8_t)(a[i] ^ b[i]);
+    }
     return difference == 0;
 }
 

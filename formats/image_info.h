@@ -16,7 +16,8 @@
 #include "formats/reader.h"
 #include "formats/status.h"
 
-#define MOULT_IMAGE_INFO_OFFSET 288u /* behind header, segment header and app descriptor   \
+#define MOULT_IMAGE_INFO_OFFSET                                                            \
+    288u /* behind header, segment header and app descriptor   \
                                       */
 #define MOULT_IMAGE_INFO_SIZE 104u
 #define MOULT_IMAGE_INFO_FORMAT 1u

@@ -22,7 +22,9 @@ static int replay_file(const char *path)
     uint8_t *data = malloc(INPUT_SIZE_MAX);
     size_t size = data ? fread(data, 1, INPUT_SIZE_MAX, f) : 0;
     uint8_t *exact = malloc(size ? size : 1); /* so that a sanitizer sees the very end */
-    for (size_t i = 0; exact && i < size; i++) { exact[i] = data[i]; }
+    for (size_t i = 0; exact && i < size; i++) {
+        exact[i] = data[i];
+    }
     fclose(f);
     int rc = data && exact ? LLVMFuzzerTestOneInput(exact, size) : 1;
     free(exact);

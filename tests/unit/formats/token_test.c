@@ -23,7 +23,9 @@ static void test_every_mistyped_character_is_noticed(void)
 {
     char text[MOULT_TOKEN_SIZE];
     uint8_t secret[32];
-    for (unsigned i = 0; i < sizeof secret; i++) { secret[i] = (uint8_t)(i * 37 + 11); }
+    for (unsigned i = 0; i < sizeof secret; i++) {
+        secret[i] = (uint8_t)(i * 37 + 11);
+    }
     moult_token_write(secret, text);
     for (unsigned i = 0; i < MOULT_TOKEN_SIZE - 1; i++) {
         char kept = text[i];
