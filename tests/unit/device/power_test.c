@@ -4,8 +4,9 @@
  * otadata and in the key-value store alike. A run without cuts says how many there are;
  * then each is cut, in each way, and once more somewhere in the recovery. The device must
  * come back every time, always on an approved image, and end where the run without cuts
- * ended. Repeat one: MOULT_STORY=0 MOULT_CUT=143 MOULT_FAULT=3 MOULT_TRACE=1
- * test_device_power
+ * ended.
+ * MOULT_POWER_ALL=1: every way of cutting in every story; else the first two or three.
+ * Repeat one: MOULT_STORY=0 MOULT_CUT=143 MOULT_FAULT=3 MOULT_TRACE=1 test_device_power
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,7 @@ static bool holds(enum story story, uint64_t at, unsigned fault)
 
 static unsigned failures_of(enum story story, unsigned fault_count)
 {
+    if (getenv("MOULT_POWER_ALL")) { fault_count = FAULTS; }
     cuts = 0;
     uint64_t count = operations(story);
     unsigned failures = count == 0;
@@ -132,7 +134,7 @@ static unsigned failures_of(enum story story, unsigned fault_count)
 
 static void test_a_cut_at_any_flash_operation_loses_nothing(void)
 {
-    check_equal(failures_of(CONFIRMS, FAULTS), 0);
+    check_equal(failures_of(CONFIRMS, FEW + 1), 0);
 }
 
 static void test_the_same_with_flash_encryption(void)

@@ -102,7 +102,7 @@ static void test_an_update_gets_through_every_event(void)
             check_row(moult_state_words[state].name);
             check(world_boot(&w, MOULT_RESET_POWER_ON));
             bool is_on_the_road = false;
-            for (unsigned i = 0; i < 3000 && !is_on_the_road; i++) {
+            for (unsigned i = 0; i < 400 && !is_on_the_road; i++) {
                 is_on_the_road = w.session.state == state && i > 0;
                 if (!is_on_the_road) { check(world_step(&w)); }
             }
