@@ -5,7 +5,7 @@
  *          Out of memory ends the program with exit code 1 and a message.
  * Threads  one.
  * Use it   A new command is: a file cli/<noun>_<verb>.c that defines `const struct
- * cli_command cli_<noun>_<verb>`, one row in cli/commands.h, and the page
+ *          cli_command cli_<noun>_<verb>`, one row in cli/commands.h, and the page
  *          docs/cli/<noun>-<verb>.md, which becomes `moult <noun> <verb> --help`.
  *
  *              enum { OPT_OUT, OPT_FORCE };

@@ -2,7 +2,7 @@
  *
  * Layer    cli.
  * Format   "5%", "20" (devices), "rest", each with ",min=N" (percent only),
- * ",soak=DURATION" and
+ *          ",soak=DURATION" and
  *          ",approve" behind it.
  */
 #ifndef MOULT_CLI_ROLLOUT_PHASE_H

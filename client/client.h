@@ -2,9 +2,10 @@
  *
  * Layer    client.
  * Memory   a client owns one connection and what client_open() copied; replies are the
- * caller's until client_reply_free(). Threads  one client per thread. client_open() of the
- * first client must not race another one: libcurl's global set-up happens there. Use it
- * client_open(), client_call() or client_list_*(), client_close().
+ *          caller's until client_reply_free().
+ * Threads  one client per thread. client_open() of the first client must not race another
+ *          one: libcurl's global set-up happens there.
+ * Use it   client_open(), client_call() or client_list_*(), client_close().
  *
  * Retries: a request that may be repeated (GET, PUT, and POST with the Idempotency-Key that
  * every POST gets) is tried CLIENT_TRIES_MAX times when the connection fails or the server

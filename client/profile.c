@@ -9,8 +9,7 @@
 
 #include "client/mem.h"
 
-/* --- where
- * ------------------------------------------------------------------------------------ */
+/* --- where ---------------------------------------------------------------------------- */
 
 static char *path_of_path(const char *name)
 {
@@ -34,8 +33,7 @@ char *client_profile_path(const char *name)
     return client_mem_print("%s/.config/moult/%s.conf", home, name);
 }
 
-/* --- reading
- * ---------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------- */
 
 static bool replace(char **slot, const char *text)
 {
@@ -154,8 +152,7 @@ enum moult_status client_profile_read(const char *path, struct client_profile *p
     return st;
 }
 
-/* --- choosing
- * --------------------------------------------------------------------------------- */
+/* --- choosing ------------------------------------------------------------------------- */
 
 static bool take_environment(char **slot, const char *name)
 {

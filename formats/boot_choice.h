@@ -2,10 +2,13 @@
  *
  * Layer    formats: pure; asks the caller whether a slot's image verifies.
  * Format   bootloader_utility.c of ESP-IDF 5.3 to 6.x; the algorithm is in
- * docs/spec/otadata.md. Memory   struct moult_boot_choice about 150 bytes, the caller's.
- * Power    the actions are in order; a cut between any two leaves what the real bootloader
- * would leave. Do each write as one sector erase and one 32-byte program. Use it   read
- * otadata, moult_boot_choose(), do the writes, burn the eFuse, start what it names.
+ *          docs/spec/otadata.md.
+ * Memory   struct moult_boot_choice about 150 bytes, the caller's.
+ * Power    the actions are in order; a cut between any two leaves what the real
+ *          bootloader would leave. Do each write as one sector erase and one 32-byte
+ *          program.
+ * Use it   read otadata, moult_boot_choose(), do the writes, burn the eFuse, start what
+ *          it names.
  */
 #ifndef MOULT_FORMATS_BOOT_CHOICE_H
 #define MOULT_FORMATS_BOOT_CHOICE_H

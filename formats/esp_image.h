@@ -3,10 +3,11 @@
  * Layer    formats: pure; reads through a moult_reader, hashes through moult_crypto.
  * Format   esp_image_header_t and what follows; docs/spec/esp-image.md, byte for byte.
  * Memory   struct moult_esp_image 272 bytes, struct moult_esp_check 312 bytes, both the
- * caller's; a 256-byte buffer on the stack. Use it   moult_esp_image_parse() reads headers
- * only. Then moult_esp_image_verify() in one go, or moult_esp_check_begin() and _step()
- * where the caller must not be away for long. moult_esp_image_measure() gives the "running
- * digest" that releases are signed over.
+ *          caller's; a 256-byte buffer on the stack.
+ * Use it   moult_esp_image_parse() reads headers only. Then moult_esp_image_verify() in
+ *          one go, or moult_esp_check_begin() and _step() where the caller must not be
+ *          away for long. moult_esp_image_measure() gives the "running digest" that
+ *          releases are signed over.
  *
  * Findings carry a byte offset in `where`.
  */

@@ -15,8 +15,7 @@ static uint32_t up_to_4(size_t size)
     return (uint32_t)((size + 3) & ~(size_t)3);
 }
 
-/* --- layout
- * ------------------------------------------------------------------------------------ */
+/* --- layout --------------------------------------------------------------------------- */
 
 /* The parts that are copied to RAM, taken from the front; they fill gaps between mapped
  * ones. */
@@ -117,8 +116,7 @@ static void lay_out(struct layout *layout)
     }
 }
 
-/* --- rules
- * ------------------------------------------------------------------------------------- */
+/* --- rules ---------------------------------------------------------------------------- */
 
 static enum moult_status check_part(const struct moult_image_parts *parts, uint32_t i,
                                     struct moult_finding *finding)
@@ -216,8 +214,7 @@ enum moult_status moult_image_plan(const struct moult_image_parts *parts,
     return MOULT_OK;
 }
 
-/* --- writing
- * ----------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------- */
 
 struct output {
     const struct moult_crypto *crypto;

@@ -4,7 +4,7 @@
  * Format   docs/spec/esp-image.md.
  * Memory   struct moult_image_plan about 700 bytes, the caller's.
  * Use it   fill a struct moult_image_parts, moult_image_plan() lays it out,
- * moult_image_write().
+ *          moult_image_write().
  */
 #ifndef MOULT_FORMATS_IMAGE_BUILD_H
 #define MOULT_FORMATS_IMAGE_BUILD_H

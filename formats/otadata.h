@@ -3,10 +3,10 @@
  * Layer    formats: pure functions. No I/O, clock, allocation or globals.
  * Format   esp_ota_select_entry_t; field by field in docs/spec/otadata.md.
  * Power    an update of an entry is one sector erase, then one 32-byte write. Between the
- * two the record does not exist, and a torn write can leave any mix; docs/design/otadata.md
- * lists what boots after each cut. Use it   an updater: moult_otadata_select(), erase the
- * sector, write the entry. A bootloader: formats/boot_choice.h, which uses
- * moult_otadata_choose().
+ *          two the record does not exist, and a torn write can leave any mix;
+ *          docs/design/otadata.md lists what boots after each cut.
+ * Use it   an updater: moult_otadata_select(), erase the sector, write the entry. A
+ *          bootloader: formats/boot_choice.h, which uses moult_otadata_choose().
  */
 #ifndef MOULT_FORMATS_OTADATA_H
 #define MOULT_FORMATS_OTADATA_H

@@ -42,8 +42,7 @@ static enum moult_status fail_numbers(const struct csv *csv, uint16_t detail,
                        (struct moult_finding){detail, csv->line, expected, found});
 }
 
-/* --- text
- * ---------------------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------------------- */
 
 static bool is_space(uint8_t c)
 {
@@ -92,8 +91,7 @@ static bool is_word(struct moult_bytes text, const char *word)
     return word[text.size] == '\0';
 }
 
-/* --- numbers: decimal, 0x, 0o, 0b; suffix K or M
- * --------------------------------------------- */
+/* --- numbers: decimal, 0x, 0o, 0b; suffix K or M -------------------------------------- */
 
 static uint64_t take_suffix(struct moult_bytes *text)
 {
@@ -143,8 +141,7 @@ static bool parse_number(struct moult_bytes text, uint32_t *out)
     return true;
 }
 
-/* --- fields
- * ------------------------------------------------------------------------------------ */
+/* --- fields --------------------------------------------------------------------------- */
 
 static enum moult_status parse_name(const struct csv *csv, struct moult_bytes field,
                                     struct moult_partition *row)
@@ -210,8 +207,7 @@ static enum moult_status parse_flags(const struct csv *csv, struct moult_bytes f
     return MOULT_OK;
 }
 
-/* --- places
- * ------------------------------------------------------------------------------------ */
+/* --- places --------------------------------------------------------------------------- */
 
 /* Bootloader and table rows have places of their own. */
 static enum moult_status place_fixed(struct csv *csv, struct moult_partition *row)
@@ -293,8 +289,7 @@ static enum moult_status place(struct csv *csv, const struct moult_bytes *fields
     return st;
 }
 
-/* --- lines
- * ------------------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------------------- */
 
 static enum moult_status parse_row(struct csv *csv, struct moult_bytes line)
 {

@@ -2,7 +2,7 @@
  *
  * Layer    formats: pure.
  * Format   CSV as read by ESP-IDF's gen_esp32part.py; grammar in
- * docs/spec/partition-table.md.
+ *          docs/spec/partition-table.md.
  *
  * Findings carry a line number, from 1, in `where`.
  */

@@ -3,10 +3,11 @@
  *
  * Layer    formats: pure.
  * Format   esp_partition_info_t rows and an MD5 row; docs/spec/partition-table.md.
- * Memory   struct moult_partition_table 3.4 KB, the caller's (static on a device that needs
- * it). Use it   moult_partition_parse() or moult_partition_csv_parse(), then
- * moult_partition_check(), then questions. A table that parses is not yet one that boots:
- * check it.
+ * Memory   struct moult_partition_table 3.4 KB, the caller's (static on a device that
+ *          needs it).
+ * Use it   moult_partition_parse() or moult_partition_csv_parse(), then
+ *          moult_partition_check(), then questions. A table that parses is not yet one
+ *          that boots: check it.
  *
  * Findings carry a row number, from 0, in `where`; the number of rows where a row is
  * missing.

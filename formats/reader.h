@@ -1,10 +1,12 @@
 /* reader.h - bytes at an offset, wherever they are: a file, RAM, a flash slot.
  *
- * Layer    formats: the caller does the I/O. Images are up to 16 MB and a device has little
- * RAM, so nothing here asks for a whole image at once. Memory   a reader is a small struct
- * of the caller; what `context` points at is borrowed as long as the reader is used. Use it
- * a port fills in its own `read`; moult_reader_of_bytes() and moult_reader_of_part() make
- * the two that everybody needs. Readers of formats/ call moult_read() only.
+ * Layer    formats: the caller does the I/O. Images are up to 16 MB and a device has
+ *          little RAM, so nothing here asks for a whole image at once.
+ * Memory   a reader is a small struct of the caller; what `context` points at is borrowed
+ *          as long as the reader is used.
+ * Use it   a port fills in its own `read`; moult_reader_of_bytes() and
+ *          moult_reader_of_part() make the two that everybody needs. Readers of formats/
+ *          call moult_read() only.
  */
 #ifndef MOULT_FORMATS_READER_H
 #define MOULT_FORMATS_READER_H

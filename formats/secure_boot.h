@@ -1,8 +1,9 @@
 /* secure_boot.h - the signature sector of Secure Boot V2.
  *
  * Layer    formats: pure; reads through a moult_reader, hashes and verifies through
- * moult_crypto. Format   docs/spec/esp-image.md, "Signature sector". Memory   struct
- * moult_sb_block 292 bytes, the caller's; a 128-byte buffer on the stack.
+ *          moult_crypto.
+ * Format   docs/spec/esp-image.md, "Signature sector".
+ * Memory   struct moult_sb_block 292 bytes, the caller's; a 128-byte buffer on the stack.
  *
  * RSA-3072 blocks are parsed, checked and identified, but their signature is not verified
  * here: that needs a big-number library, which the chip's ROM has and this code does not.

@@ -13,8 +13,9 @@ static enum moult_state dropped(struct moult_session *s, enum moult_detail detai
     return moult_flow_drop(s);
 }
 
-/* Not what was signed. If these bytes were written in this boot, the flash is to blame and the
- * plan ends; if the slot was taken on its own word, or the journal's, it is written anew. */
+/* Not what was signed. If these bytes were written in this boot, the flash is to blame and
+ * the plan ends; if the slot was taken on its own word, or the journal's, it is written
+ * anew. */
 static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
                                 int32_t native)
 {

@@ -2,13 +2,14 @@
  * writes.
  *
  * Layer    ports/sim. The decision is formats/boot_choice.h; this does its reads and
- * writes. Memory   no heap; struct moult_sim_boot (about 5 KB) is what lives in RAM from
- * this boot to the next. It starts zeroed by every boot: nothing else passes a reset.
+ *          writes.
+ * Memory   no heap; struct moult_sim_boot (about 5 KB) is what lives in RAM from this
+ *          boot to the next. It starts zeroed by every boot: nothing else passes a reset.
  * Threads  one at a time per chip.
  * Power    each otadata write is one sector erase and one 32-byte program, as in ESP-IDF; a
  *          cut between them leaves what docs/design/otadata.md lists.
  * Use it   moult_sim_boot(), look at `booted`, run the application; its side of the
- * contract is ports/sim/ota.h.
+ *          contract is ports/sim/ota.h.
  *
  * Left out, as not needed here: deep sleep with validation skipped, Secure Boot signatures,
  * the RTC watchdog.

@@ -7,7 +7,8 @@
  * Power    as flash.h, nvs.h and bootloader.h say; RAM is gone, so begin again with
  *          moult_sim_port_power_on().
  * Use it   moult_sim_chip_open(), moult_sim_port_power_on(), moult_sim_port_callbacks(),
- * fill in the rest, moult_session_init(). When reboot_wanted is set: stop everything and
+ *          fill in the rest, moult_session_init(). When reboot_wanted is set: stop
+ *          everything and
  *          power on again with MOULT_RESET_SOFTWARE.
  */
 #ifndef MOULT_PORTS_SIM_PORT_H

@@ -4,7 +4,7 @@
  * Memory   blocks from mem.c; nothing is freed one by one.
  * Threads  one at a time; may be handed from thread to thread through a queue.
  * Use it   arena_init(), allocate, arena_clear() between requests, arena_release() at the
- * end.
+ *          end.
  */
 #ifndef MOULT_SERVER_BASE_ARENA_H
 #define MOULT_SERVER_BASE_ARENA_H

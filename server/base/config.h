@@ -1,13 +1,13 @@
 /* config.h - "key = value" files, read into a struct by a table of settings.
  *
  * Layer    server/base.
- * Format   lines of `key = value`; `[section]` puts "section." before the keys below it; a
- * key with its section written out ("device.listen") is the same setting. `#` starts a
- * comment, at
+ * Format   lines of `key = value`; `[section]` puts "section." before the keys below it;
+ *          a key with its section written out ("device.listen") is the same setting. `#`
+ *          starts a comment, at
  *          the start of a line or after white space. A value may be in double quotes (\"
- * and \\ inside). A key may be set once. Page: docs/ops/configuration.md. Memory   nothing
- * is allocated; texts are copied into the caller's struct. Use it   config_defaults(),
- * config_load(); on failure print error.text and exit 2.
+ * and \\ inside). A key may be set once. Page: docs/ops/configuration.md.
+ * Memory   nothing is allocated; texts are copied into the caller's struct.
+ * Use it   config_defaults(), config_load(); on failure print error.text and exit 2.
  */
 #ifndef MOULT_SERVER_BASE_CONFIG_H
 #define MOULT_SERVER_BASE_CONFIG_H

@@ -1,12 +1,13 @@
 /* log.h - one line per event: a name, then keys and values.
  *
  * Layer    server/base.
- * Memory   nothing is allocated; a line has at most LOG_LINE_SIZE_MAX bytes, longer values
- * are cut with a visible mark. Threads  any; a line is one write(2). Use it   log_info(log,
- * "release_stored", "digest", hex, "size", size, "request", id); Keys are literals. Values:
- * bool, any integer, const char * (NULL prints as -). Names are words with underscores,
- * listed in the page of their module. Never a key, token, password or Wi-Fi name: a key
- * that is called so prints [hidden].
+ * Memory   nothing is allocated; a line has at most LOG_LINE_SIZE_MAX bytes, longer
+ *          values are cut with a visible mark.
+ * Threads  any; a line is one write(2).
+ * Use it   log_info(log, "release_stored", "digest", hex, "size", size, "request", id);
+ *          Keys are literals. Values: bool, any integer, const char * (NULL prints as -).
+ *          Names are words with underscores, listed in the page of their module. Never a
+ *          key, token, password or Wi-Fi name: a key that is called so prints [hidden].
  */
 #ifndef MOULT_SERVER_BASE_LOG_H
 #define MOULT_SERVER_BASE_LOG_H

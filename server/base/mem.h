@@ -4,7 +4,7 @@
  * Memory   every block has one owner, named where it is stored. Blocks come zeroed.
  * Threads  any.
  * Use it   long-lived objects only; what belongs to a request comes from its arena
- * (arena.h).
+ *          (arena.h).
  */
 #ifndef MOULT_SERVER_BASE_MEM_H
 #define MOULT_SERVER_BASE_MEM_H

@@ -2,11 +2,12 @@
  *
  * Layer    server/base.
  * Memory   series live as long as the registry; at most METRICS_SERIES_MAX, then further
- * label values of a family share its series "other". Never a device id as a label. Threads
- * adding, setting and observing are lock-free from any thread. Looking a series up takes a
- * lock: do it once and keep the pointer, or off the hot path. Use it   m =
- * metrics_create(); c = metrics_counter(m, &(struct metrics_name){...}); metrics_add(c, 1);
- * metrics_render(m, &buffer).
+ *          label values of a family share its series "other". Never a device id as a
+ *          label. Threads adding, setting and observing are lock-free from any thread.
+ *          Looking a series up takes a lock: do it once and keep the pointer, or off the
+ *          hot path.
+ * Use it   m = metrics_create(); c = metrics_counter(m, &(struct metrics_name){...});
+ *          metrics_add(c, 1); metrics_render(m, &buffer).
  */
 #ifndef MOULT_SERVER_BASE_METRICS_H
 #define MOULT_SERVER_BASE_METRICS_H

@@ -5,7 +5,8 @@
  * Memory   items are copied in and out; the ring is allocated once by queue_init().
  * Threads  push from any; pop, wait and release from the one reader.
  * Use it   the reader has queue_fd() in its epoll set, and on readable calls queue_pop()
- * until it says NOENT; or it calls queue_wait() when it has nothing else to wait for.
+ *          until it says NOENT; or it calls queue_wait() when it has nothing else to wait
+ *          for.
  */
 #ifndef MOULT_SERVER_BASE_QUEUE_H
 #define MOULT_SERVER_BASE_QUEUE_H

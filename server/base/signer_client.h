@@ -4,8 +4,8 @@
  * Memory   a waiting request is on the heap, at most SIGNER_CLIENT_QUEUE_MAX of them.
  * Threads  one of its own; calls from any. Answers come on that thread.
  * Use it   signer_client_start(), signer_client_ask() ..., signer_client_stop(). It
- * connects, and connects again, by itself; while there is no signer every request is
- * answered at once with MOULT_D_API_SIGNER.
+ *          connects, and connects again, by itself; while there is no signer every
+ *          request is answered at once with MOULT_D_API_SIGNER.
  */
 #ifndef MOULT_SERVER_BASE_SIGNER_CLIENT_H
 #define MOULT_SERVER_BASE_SIGNER_CLIENT_H

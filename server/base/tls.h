@@ -2,11 +2,11 @@
  *
  * Layer    server/base.
  * Why      architecture.md, section 3: TLS 1.3 and 1.2, X25519 then P-256, AEAD suites
- * only, tickets with shared rotating keys, buffers released while idle. Threads  contexts
- * and tickets: any. A connection: one at a time. Memory   a context, a ticket box and a
- * connection are each owned by who created them. Use it   tls_tickets_create(),
- * tls_context_create(), per socket tls_accept_on(), then tls_handshake() until OK,
- * tls_read()/tls_write(), tls_close().
+ *          only, tickets with shared rotating keys, buffers released while idle.
+ * Threads  contexts and tickets: any. A connection: one at a time.
+ * Memory   a context, a ticket box and a connection are each owned by who created them.
+ * Use it   tls_tickets_create(), tls_context_create(), per socket tls_accept_on(), then
+ *          tls_handshake() until OK, tls_read()/tls_write(), tls_close().
  */
 #ifndef MOULT_SERVER_BASE_TLS_H
 #define MOULT_SERVER_BASE_TLS_H

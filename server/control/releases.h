@@ -1,8 +1,8 @@
 /* releases.h - what may be rolled out: signed statements whose artifacts are all here.
  *
  * Layer    server/control. A release is stored only if it verifies by the device's own
- * code, its artifacts hash to the signed digests, and its images say the same of
- * themselves.
+ *          code, its artifacts hash to the signed digests, and its images say the same of
+ *          themselves.
  */
 #ifndef MOULT_SERVER_CONTROL_RELEASES_H
 #define MOULT_SERVER_CONTROL_RELEASES_H
@@ -10,14 +10,14 @@
 #include "server/control/control.h"
 
 /* POST /releases, writer. *is_new: 201, else 200 (the same release was there). Reads every
- * artifact once: run control_release_check() on a worker first if that must not hold up the
+ * artifact: run control_release_check() on a worker first if that must not hold up the
  * writer. */
 MOULT_MUST_CHECK enum moult_status control_release_create(const struct control_call *call,
                                                           struct moult_bytes envelope,
                                                           bool *is_new, json_t **out);
 /* The checks of control_release_create() that read artifacts, without the database: any
- * thread. What passed is remembered for the process, so that create need not read it again.
- */
+ * thread. A worker that runs them first leaves the files hashed (artifact_is_checked()) and
+ * in the page cache, so that the writer is not held up for long. */
 MOULT_MUST_CHECK enum moult_status control_release_check(struct control *control,
                                                          struct moult_bytes envelope,
                                                          struct control_problem *problem);

@@ -1,7 +1,7 @@
 /* rollouts.h - rollouts as operators see and change them.
  *
  * Layer    server/control. The decisions are in server/rollout; this stores and publishes
- * them.
+ *          them.
  */
 #ifndef MOULT_SERVER_CONTROL_ROLLOUTS_H
 #define MOULT_SERVER_CONTROL_ROLLOUTS_H

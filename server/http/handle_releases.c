@@ -81,8 +81,7 @@ enum moult_status handle_artifact_put(struct http_request *request, const struct
     return store_body(request, env, sha256, reply);
 }
 
-/* --- POST /releases: checked on a reader, stored by the writer, shown to the signer
- * -------- */
+/* --- POST /releases: checked on a reader, stored by the writer, shown to the signer --- */
 
 struct release_call {
     const struct env *env;

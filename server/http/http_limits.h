@@ -1,7 +1,7 @@
 /* http_limits.h - every maximum of the HTTP layer, with its reason.
  *
  * Layer    server/http. What is a deployment's choice is in struct http_server_options
- * instead.
+ *          instead.
  */
 #ifndef MOULT_SERVER_HTTP_LIMITS_H
 #define MOULT_SERVER_HTTP_LIMITS_H

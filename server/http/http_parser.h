@@ -2,14 +2,16 @@
  *
  * Layer    server/http: pure. No I/O, clock, allocation or globals.
  * Format   RFC 9112, narrowed: CRLF only, single spaces in the request line, no obs-fold,
- * no space before a colon, no control characters, Host needed and well formed,
- * Content-Length at most once and never beside Transfer-Encoding, no transfer coding at all
- * (501), fields that mean one thing at most once, a path without empty, "." or ".."
- * segments. Page: docs/design/http.md; what nginx takes and we refuse:
- * tests/unit/server/http/. Memory   everything is kept in the struct; results point into it
- * and live as long as it is not used for another request. Use it   http_parser_init(),
- * http_parser_feed() until it is not MORE. The bytes after *used belong to the body, then
- * to the next request. Feeding one byte at a time and all at once give the same result.
+ *          no space before a colon, no control characters, Host needed and well formed,
+ *          Content-Length at most once and never beside Transfer-Encoding, no transfer
+ *          coding at all (501), fields that mean one thing at most once, a path without
+ *          empty, "." or ".." segments. Page: docs/design/http.md; what nginx takes and
+ *          we refuse: tests/unit/server/http/.
+ * Memory   everything is kept in the struct; results point into it and live as long as it
+ *          is not used for another request.
+ * Use it   http_parser_init(), http_parser_feed() until it is not MORE. The bytes after
+ *          *used belong to the body, then to the next request. Feeding one byte at a time
+ *          and all at once give the same result.
  */
 #ifndef MOULT_SERVER_HTTP_PARSER_H
 #define MOULT_SERVER_HTTP_PARSER_H

@@ -2,8 +2,8 @@
  *
  * Layer    server/http.
  * Memory   every pointer is borrowed until the reply is sent: use static texts or the
- * request's arena. The file descriptor of a file reply is moved to the reply. Threads  as
- * its request.
+ *          request's arena. The file descriptor of a file reply is moved to the reply.
+ * Threads  as its request.
  */
 #ifndef MOULT_SERVER_HTTP_REPLY_H
 #define MOULT_SERVER_HTTP_REPLY_H

@@ -4,9 +4,11 @@
  * Why      architecture.md, section 3. Page: docs/design/http.md.
  * Threads  options.threads I/O threads, each with its own epoll and SO_REUSEPORT sockets; a
  *          connection never leaves its thread. All functions here may be called from any
- * thread. Memory   the server is owned by who started it. Idle connections hold no request
- * memory. Use it   http_server_start(); on SIGTERM http_server_drain(); then stop the
- * executors (each job must have been finished); then http_server_stop().
+ * thread.
+ * Memory   the server is owned by who started it. Idle connections hold no request
+ *          memory.
+ * Use it   http_server_start(); on SIGTERM http_server_drain(); then stop the executors
+ *          (each job must have been finished); then http_server_stop().
  */
 #ifndef MOULT_SERVER_HTTP_SERVER_H
 #define MOULT_SERVER_HTTP_SERVER_H
@@ -116,8 +118,7 @@ void http_server_drain(struct http_server *server, uint32_t timeout_ms);
  */
 void http_server_stop(struct http_server *server);
 
-/* --- asynchronous replies
- * -------------------------------------------------------------------- */
+/* --- asynchronous replies ------------------------------------------------------------- */
 
 /* For handlers on I/O threads: "I will answer later". The request, its arena and *reply
  * belong to the caller until http_complete(handle); that call must come, once, even when

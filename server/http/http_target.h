@@ -2,7 +2,8 @@
  *
  * Layer    server/http: pure.
  * Format   RFC 9112 section 3.2 and RFC 3986, narrowed: origin-form, absolute-form with
- * http or https, and "*" for OPTIONS; only characters that RFC 3986 allows; in the path no
+ *          http or https, and "*" for OPTIONS; only characters that RFC 3986 allows; in
+ *          the path no
  *          encoded slash, no control character, no empty (but the last), "." or ".."
  * segment, and UTF-8 after decoding.
  */

@@ -47,8 +47,7 @@ static bool fail(uint16_t code, const char *what, const char *why)
     return false;
 }
 
-/* --- store, artifacts, control
- * ------------------------------------------------------------ */
+/* --- store, artifacts, control -------------------------------------------------------- */
 
 static bool start_store(struct daemon *d)
 {

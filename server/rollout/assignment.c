@@ -52,8 +52,7 @@ static const char *const event_words[ASSIGNMENT_EVENT_COUNT] = {
 _Static_assert(ASSIGNMENT_SOAKING == ASSIGNMENT_ACTIVE_MAX, "active states come first");
 _Static_assert(ASSIGNMENT_CANCELLED + 1 == ASSIGNMENT_STATE_COUNT, "one column per state");
 
-/* --- the tables, asked
- * -------------------------------------------------------------------- */
+/* --- the tables, asked ---------------------------------------------------------------- */
 
 const char *assignment_state_word(unsigned state)
 {
@@ -146,8 +145,7 @@ enum assignment_event_kind assignment_running_event(const uint8_t running[32],
     return is_old ? ASSIGNMENT_EV_SAW_OLD : ASSIGNMENT_EV_SAW_OTHER;
 }
 
-/* --- time limits
- * -------------------------------------------------------------------------- */
+/* --- time limits ---------------------------------------------------------------------- */
 
 static int64_t larger(int64_t a, int64_t b)
 {
@@ -230,8 +228,7 @@ int64_t assignment_late_ms(const struct assignment *a, const struct assignment_t
                                             : INT64_MAX;
 }
 
-/* --- one step
- * ----------------------------------------------------------------------------- */
+/* --- one step ------------------------------------------------------------------------- */
 
 /* A clock that was set back must not leave times in the future: limits would never run out.
  */

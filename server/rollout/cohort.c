@@ -143,8 +143,7 @@ static void sort_members(struct cohort_member *members, size_t count)
     }
 }
 
-/* --- planning
- * ----------------------------------------------------------------------------- */
+/* --- planning ------------------------------------------------------------------------- */
 
 struct plan {
     struct cohort_member *members; /* sorted */

@@ -6,8 +6,7 @@
 
 #define BP_ALL 10000u /* 100 % */
 
-/* --- counting
- * ----------------------------------------------------------------------------- */
+/* --- counting ------------------------------------------------------------------------- */
 
 /* Unsigned wrap-around is what makes "take away" an addition too. */
 static void add(uint32_t *counter, int sign)
@@ -67,8 +66,7 @@ void gates_count(struct phase_counters *c, const struct assignment *a, int sign)
     count_outcome(c, a, sign);
 }
 
-/* --- judging
- * ------------------------------------------------------------------------------ */
+/* --- judging -------------------------------------------------------------------------- */
 
 void gate_rules_default(struct gate_rules *rules, uint32_t phase_index)
 {
@@ -190,8 +188,7 @@ struct gate_result gates_judge(const struct gate_rules *rules,
     return judge_delivery(rules, c, &delivery) ? delivery : result;
 }
 
-/* --- words
- * -------------------------------------------------------------------------------- */
+/* --- words ---------------------------------------------------------------------------- */
 
 /* "95 %" or "0.05 %". */
 static void share_words(uint32_t bp, char out[16])

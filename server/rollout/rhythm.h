@@ -2,8 +2,8 @@
  *
  * Layer    server/rollout: pure.
  * Memory   struct rhythm, 24 bytes, one per device.
- * Why      "silent" must mean something else for a meter that polls every five minutes than
- * for a sensor that wakes once a week.
+ * Why      "silent" must mean something else for a meter that polls every five minutes
+ *          than for a sensor that wakes once a week.
  */
 #ifndef MOULT_SERVER_ROLLOUT_RHYTHM_H
 #define MOULT_SERVER_ROLLOUT_RHYTHM_H

@@ -57,8 +57,7 @@ enum rollout_mode rollout_mode_parse(const char *word)
     return (enum rollout_mode)number_of(mode_words, MODE_COUNT, word);
 }
 
-/* --- phases
- * ------------------------------------------------------------------------------- */
+/* --- phases --------------------------------------------------------------------------- */
 
 bool phase_has_opened(const struct phase *phase)
 {
@@ -105,8 +104,7 @@ static uint32_t phase_bit(const struct rollout *r, const struct phase *phase)
     return 1u << (phase - r->phases);
 }
 
-/* --- states
- * ------------------------------------------------------------------------------- */
+/* --- states --------------------------------------------------------------------------- */
 
 static void set_state(struct rollout *r, enum rollout_state state, int64_t now_ms,
                       const char *reason)
@@ -146,8 +144,7 @@ bool rollout_may_activate(const struct rollout *r)
     return is_going(r) && r->mode != ROLLOUT_DOWNLOAD_ONLY;
 }
 
-/* --- the tick
- * ----------------------------------------------------------------------------- */
+/* --- the tick ------------------------------------------------------------------------- */
 
 /* For people, who count from 1; data and code count from 0. */
 static unsigned phase_number(const struct rollout *r, const struct phase *phase)
@@ -313,8 +310,7 @@ struct rollout_outcome rollout_tick(struct rollout *r, int64_t now_ms)
     return outcome;
 }
 
-/* --- verbs
- * -------------------------------------------------------------------------------- */
+/* --- verbs ---------------------------------------------------------------------------- */
 
 #define BIT(state) (1u << (state))
 #define GOING (BIT(ROLLOUT_RUNNING) | BIT(ROLLOUT_HOLDING))
@@ -441,8 +437,7 @@ enum moult_status rollout_verb(struct rollout *r, enum rollout_verb verb, int64_
     return MOULT_OK;
 }
 
-/* --- rate
- * --------------------------------------------------------------------------------- */
+/* --- rate ----------------------------------------------------------------------------- */
 
 #define OFFER 1000u               /* thousandths */
 #define RATE_SPAN_MAX_MS 86400000 /* keeps the product below 64 bits; fills any bucket */

@@ -3,8 +3,9 @@
  * Layer    server/rollout: pure (state, verb or tick, now) -> (state, outcome).
  * Memory   struct rollout, about 4 KB, the caller's.
  * Page     docs/design/rollout-engine.md.
- * Use it   rollout_init(), rollout_verb(START); after every batch of assignment steps, and
- * on a tick, rollout_tick(); store rollout, phases and counters in the same transaction; do
+ * Use it   rollout_init(), rollout_verb(START); after every batch of assignment steps,
+ *          and on a tick, rollout_tick(); store rollout, phases and counters in the same
+ *          transaction; do
  *          what the outcome says.
  */
 #ifndef MOULT_SERVER_ROLLOUT_ROLLOUT_H

@@ -6,8 +6,9 @@
  * Threads  any; an upload is used by one at a time.
  * Power    a file gets its final name only after its bytes were synced and their digest
  *          checked, so what has a final name is whole; leftovers in tmp are removed at
- * open. Use it   upload: begin, write..., finish (or abandon). download: artifact_open(),
- * then the fd is the caller's.
+ * open.
+ * Use it   upload: begin, write..., finish (or abandon). download: artifact_open(), then
+ *          the fd is the caller's.
  */
 #ifndef MOULT_SERVER_STORE_ARTIFACT_STORE_H
 #define MOULT_SERVER_STORE_ARTIFACT_STORE_H

@@ -1,7 +1,7 @@
 /* migrations.h - the schema's history, built in from migrations/NNNN_name.sql.
  *
- * Layer    server/store, private. Made by tools/gen-migrations.
- * Rules    a released migration is never edited; numbers have no gaps and start at 1.
+ * Layer    server/store, private. Made by tools/gen-migrations. Rules    a released
+ *          migration is never edited; numbers have no gaps and start at 1.
  */
 #ifndef MOULT_SERVER_STORE_MIGRATIONS_H
 #define MOULT_SERVER_STORE_MIGRATIONS_H

@@ -1,13 +1,15 @@
 /* port.h - what a platform supplies to the update engine: one const struct of callbacks.
  *
  * Layer    device, public. Implemented in ports/; checklist and promises in
- * docs/PORTING.md. Memory   every pointer given to a callback is borrowed for the call,
- * unless it says otherwise. Threads  all callbacks come from the thread that calls
- * moult_step(); none may call back into the session. None may block for longer than one
- * flash sector erase. Power    a cut may come before, inside or after every callback that
- * writes. The engine expects of flash what NOR does, and of the key-value store that a cut
- * set leaves the old blob, the new blob, nothing, or garbage under that one key: never harm
- * to another key.
+ *          docs/PORTING.md.
+ * Memory   every pointer given to a callback is borrowed for the call, unless it says
+ *          otherwise.
+ * Threads  all callbacks come from the thread that calls moult_step(); none may call back
+ *          into the session. None may block for longer than one flash sector erase.
+ * Power    a cut may come before, inside or after every callback that writes. The engine
+ *          expects of flash what NOR does, and of the key-value store that a cut set
+ *          leaves the old blob, the new blob, nothing, or garbage under that one key:
+ *          never harm to another key.
  *
  * Results  int32_t: 0 is done; anything else is the platform's own error number (an
  * esp_err_t, an errno), which travels in reports as "native error" and is never
@@ -188,8 +190,7 @@ struct moult_port {
      * not compared (E_PTABLE never raised). */
     int32_t (*table_digest)(void *context, uint8_t out[32]);
 
-    /* --- Key-value store (an own NVS namespace). Keys: <= MOULT_KV_KEY_MAX of [a-z0-9.].
-     * --- */
+    /* --- Key-value store (an own NVS namespace). Keys: MOULT_KV_KEY_MAX of [a-z0-9.] --- */
     /* *size = bytes of the blob; 0 when there is none. Larger than capacity: an error. */
     int32_t (*kv_get)(void *context, const char *key, uint8_t *out, size_t capacity,
                       size_t *size);

@@ -1,11 +1,13 @@
 /* update.h - the update engine: keeps one device's firmware up to date.
  *
  * Layer    device, public. Design: docs/design/device-session.md.
- * Memory   one struct moult_session, MOULT_SESSION_SIZE bytes at most, owned by the caller;
- * no heap. Threads  one thread calls everything here; the engine starts none and never
- * blocks. A wake that arrives on another thread is handed over by the port. Power    may be
- * cut at any instruction: everything that matters is journalled before it is done, and
- * moult_session_init() + moult_step() pick it up (docs/design/journal.md).
+ * Memory   one struct moult_session, MOULT_SESSION_SIZE bytes at most, owned by the
+ *          caller; no heap.
+ * Threads  one thread calls everything here; the engine starts none and never blocks. A
+ *          wake that arrives on another thread is handed over by the port.
+ * Power    may be cut at any instruction: everything that matters is journalled before it
+ *          is done, and moult_session_init() + moult_step() pick it up
+ *          (docs/design/journal.md).
  *
  * Use it   moult_session_init(&session, &port, &config);
  *          moult_health_add(&session, &check) for each thing a new image must prove;

@@ -39,8 +39,7 @@ static uint64_t unix_ms(const struct device *device)
     return device->boot_unix_ms + uptime_ms(device);
 }
 
-/* --- Callbacks of the update engine that the simulator does not have
- * ------------------------- */
+/* --- Callbacks of the update engine that the simulator does not have ------------------ */
 
 static int32_t http_start(void *context, const struct moult_http_request *request)
 {
@@ -87,8 +86,7 @@ static uint32_t largest_block(void *context)
     return LARGEST_BLOCK;
 }
 
-/* --- The application
- * ------------------------------------------------------------------------- */
+/* --- The application ------------------------------------------------------------------ */
 
 static void take_sample(void *context, uint64_t time_ms, uint16_t *voltage,
                         uint16_t *current)
@@ -138,8 +136,7 @@ static void on_wake(void *context, const uint8_t *payload, size_t size)
     moult_wake(&device->session, payload, size, uptime_ms(device));
 }
 
-/* --- Starting
- * ----------------------------------------------------------------------------------- */
+/* --- Starting ------------------------------------------------------------------------- */
 
 static void log_boot(const struct device *device, const struct boot_record *boot)
 {
@@ -336,8 +333,7 @@ void device_stop(struct device *device)
     board_power_off(&device->board);
 }
 
-/* --- Running
- * ------------------------------------------------------------------------------------ */
+/* --- Running -------------------------------------------------------------------------- */
 
 uint8_t device_wanted_reset(const struct device *device)
 {

@@ -17,8 +17,7 @@ enum {
     ENGINE_STEPS_MAX = 20000, /* to load its journal and hash the image */
 };
 
-/* --- The copy
- * ----------------------------------------------------------------------------- */
+/* --- The copy ------------------------------------------------------------------------- */
 
 static bool read_at(int fd, uint8_t *out, size_t size)
 {
@@ -41,7 +40,8 @@ static enum moult_status copy_file(int fd, uint8_t *copy, uint8_t *again)
         if (memcmp(copy, again, SETTLED_SIZE) == 0) { return MOULT_OK; }
         usleep(20000);
     }
-    return MOULT_OK; /* it writes without pause: as good as a power cut, which it survives */
+    /* it writes without pause: as good as a power cut, which it survives */
+    return MOULT_OK;
 }
 
 static bool is_locked(int fd)
@@ -64,8 +64,7 @@ static enum moult_status load(const char *path, uint8_t *copy, bool *is_running)
     return st;
 }
 
-/* --- The update engine in the copy
- * ---------------------------------------------------------- */
+/* --- The update engine in the copy ---------------------------------------------------- */
 
 /* No network and no chance: it gets as far as its journal leads. */
 static int32_t no_start(void *context, const struct moult_http_request *request)
@@ -149,8 +148,7 @@ static enum moult_status ask_engine(struct board *board, struct look *out)
     return st;
 }
 
-/* --- All of it
- * ------------------------------------------------------------------------------ */
+/* --- All of it ------------------------------------------------------------------------ */
 
 static enum moult_status look_at_slots(struct board *board, struct look *out)
 {

@@ -131,8 +131,7 @@ static bool read_image(const struct arguments *arguments, struct plan *plan)
     return check_image(arguments, plan);
 }
 
-/* --- The file
- * ----------------------------------------------------------------------------- */
+/* --- The file ------------------------------------------------------------------------- */
 
 static enum moult_status fill(struct moult_sim_chip *chip, const struct plan *plan)
 {
@@ -244,8 +243,7 @@ int command_provision(const struct arguments *arguments)
     return is_made ? EXIT_GOOD : EXIT_FAILURE_;
 }
 
-/* --- set
- * ---------------------------------------------------------------------------------- */
+/* --- set ------------------------------------------------------------------------------ */
 
 /* The NVS of a device that is not running, without booting it. */
 static enum moult_status open_nvs(const char *path, struct moult_sim_storage *storage,

@@ -37,8 +37,7 @@ static const struct slot_look *next_slot(const struct look *look)
     return is_slot ? &look->slots[look->next] : NULL;
 }
 
-/* --- JSON
- * ---------------------------------------------------------------------------------- */
+/* --- JSON ----------------------------------------------------------------------------- */
 
 static void json_slots(const struct look *look)
 {
@@ -133,8 +132,7 @@ static void print_json(const struct look *look)
     putchar('\n');
 }
 
-/* --- Text
- * ---------------------------------------------------------------------------------- */
+/* --- Text ----------------------------------------------------------------------------- */
 
 static void print_slots(const struct look *look)
 {
