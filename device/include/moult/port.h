@@ -190,7 +190,7 @@ struct moult_port {
      * not compared (E_PTABLE never raised). */
     int32_t (*table_digest)(void *context, uint8_t out[32]);
 
-    /* --- Key-value store (an own NVS namespace). Keys: MOULT_KV_KEY_MAX of [a-z0-9.] --- */
+    /* --- Key-value store (an own NVS namespace). Keys: MOULT_KV_KEY_MAX of [a-z0-9.] -- */
     /* *size = bytes of the blob; 0 when there is none. Larger than capacity: an error. */
     int32_t (*kv_get)(void *context, const char *key, uint8_t *out, size_t capacity,
                       size_t *size);
