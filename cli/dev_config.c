@@ -6,7 +6,7 @@
 #include "client/mem.h"
 
 /* Seconds instead of days, so that a rollout can be watched. */
-** / static const char demo_server[] =
+static const char demo_server[] =
     "\n# Intervals of the demonstration; without these lines production's apply.\n"
     "interval.min = 1s\n"
     "interval.idle = 5s\n"

@@ -193,6 +193,28 @@ static void test_a_watch_ends_with_the_rollout(void **state)
     }
 }
 
+static void test_a_watch_goes_on_through_a_pause_and_a_restart_of_the_server(void **state)
+{
+    struct setting s = {
+        .script = {json(200, ROLLOUT("paused", "\"planned\":3")),
+                   json(200, EVENTS),
+                   {https_text(503, "problem", "", "{\"code\":\"E2014\"}"), 1},
+                   {https_text(503, "problem", "", "{\"code\":\"E2014\"}"), 1},
+                   {https_text(503, "problem", "", "{\"code\":\"E2014\"}"), 1},
+                   {https_text(503, "problem", "", "{\"code\":\"E2014\"}"), 1},
+                   json(200, ROLLOUT("completed", "\"confirmed\":3")),
+                   json(200, EVENTS)}};
+    (void)state; /* cmocka's signature */
+    start(&s, 8);
+    struct run run = run_words("rollout watch r --interval-ms 1");
+    assert_int_equal(run.code, CLI_OK);
+    assert_non_null(strstr(run.err, "the server does not answer"));
+    assert_non_null(strstr(run.err, "the server answers again"));
+    assert_int_equal(https_server_count(s.server), 8);
+    run_free(&run);
+    https_server_stop(s.server);
+}
+
 static void test_a_wait_ends_with_the_code_that_says_how(void **state)
 {
     static const struct {
@@ -321,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_a_selector_is_counted_first_and_needs_a_yes),
         cmocka_unit_test(test_a_rollout_is_created_as_typed),
         cmocka_unit_test(test_a_watch_ends_with_the_rollout),
+        cmocka_unit_test(test_a_watch_goes_on_through_a_pause_and_a_restart_of_the_server),
         cmocka_unit_test(test_a_wait_ends_with_the_code_that_says_how),
         cmocka_unit_test(test_an_import_is_cut_at_1000_rows_and_counts_on),
         cmocka_unit_test(test_an_upload_sends_images_by_digest_then_the_statement),

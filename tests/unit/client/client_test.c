@@ -90,6 +90,7 @@ static void test_a_refusal_without_code_gets_the_exit_of_its_status(void **state
         start(&s, 1);
         assert_int_not_equal(client_get(s.client, "/x", NULL, &json, &s.error), MOULT_OK);
         assert_int_equal(s.error.exit_code, row[i].exit_code);
+        assert_int_equal(https_server_count(s.server), 1); /* asking again would not help */
         stop(&s);
     }
 }
@@ -215,6 +216,22 @@ static void test_an_upload_sends_every_byte_and_tells_progress(void **state)
     stop(&s);
 }
 
+static void test_a_reply_over_the_limit_is_refused(void **state)
+{
+    static const char head[] = "HTTP/1.1 200 X\r\nContent-Length: 8388609\r\n\r\n{";
+    static char big[sizeof head + CLIENT_REPLY_MAX + 1];
+    json_t *json = NULL;
+    (void)state; /* cmocka's signature */
+    memset(big, ' ', sizeof big - 1);
+    memcpy(big, head, sizeof head - 1);
+    struct setting s = {.script = {{big, 1}}};
+    start(&s, 1);
+    assert_int_equal(client_get(s.client, "/x", NULL, &json, &s.error), MOULT_E_RANGE);
+    assert_non_null(strstr(s.error.words, "8 MiB"));
+    assert_null(json);
+    stop(&s);
+}
+
 static void test_a_list_follows_its_cursor_over_empty_pages_to_the_end(void **state)
 {
     struct setting s = {
@@ -289,6 +306,7 @@ int main(void)
             test_a_certificate_of_another_ca_is_refused_before_the_token_is_sent),
         cmocka_unit_test(test_a_reply_that_is_no_object_is_said),
         cmocka_unit_test(test_an_upload_sends_every_byte_and_tells_progress),
+        cmocka_unit_test(test_a_reply_over_the_limit_is_refused),
         cmocka_unit_test(test_a_list_follows_its_cursor_over_empty_pages_to_the_end),
         cmocka_unit_test(test_no_memory_is_a_status_wherever_it_happens),
         cmocka_unit_test(test_a_server_that_is_no_https_url_is_refused_at_once),

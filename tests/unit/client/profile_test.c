@@ -69,11 +69,14 @@ static void test_a_token_that_others_may_read_is_noticed(void **state)
     struct client_profile profile;
     struct client_error error;
     (void)state;
-    write_file("moult.conf", "token = moult_x\n", 0644);
-    assert_int_equal(client_profile_read(path_of("moult.conf"), &profile, &error),
-                     MOULT_OK);
-    assert_true(profile.is_open_to_others);
-    client_profile_free(&profile);
+    static const mode_t modes[] = {0644, 0640, 0620, 0604};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        write_file("moult.conf", "token = moult_x\n", modes[i]);
+        assert_int_equal(client_profile_read(path_of("moult.conf"), &profile, &error),
+                         MOULT_OK);
+        assert_true(profile.is_open_to_others);
+        client_profile_free(&profile);
+    }
 }
 
 static void test_a_bad_line_is_named(void **state)
