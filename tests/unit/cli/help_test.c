@@ -159,8 +159,7 @@ static void test_completion_knows_every_command(void **state)
             snprintf(list, sizeof list, " %s", commands[i]->verb);
             const char *found = strstr(verbs, list);
             assert_non_null(found);
-            assert_true(s == 2 || found < strchr(verbs, '
-'));
+            assert_true(s == 2 || found < strchr(verbs, '\n'));
         }
         run_free(&run);
     }
