@@ -18,6 +18,7 @@ struct pair {
     int fd[2]; /* client, target; -1: free */
     uint64_t left;
     bool is_cut;
+    bool ends_in_reset; /* which takes what has not been read yet with it; else FIN */
 };
 
 struct cut_proxy {
@@ -88,7 +89,9 @@ static void accept_pair(struct cut_proxy *proxy)
     pair->fd[0] = client;
     pair->fd[1] = connect_target(proxy);
     pair->is_cut = !proxy->config.cut_count || proxy->drawn < proxy->config.cut_count;
-    pair->left = proxy->config.bytes_min + draw(proxy) % span;
+    uint64_t drawn = draw(proxy);
+    pair->left = proxy->config.bytes_min + drawn % span;
+    pair->ends_in_reset = drawn >> 63;
     if (pair->fd[1] < 0) { end_pair(pair, true); }
 }
 
@@ -110,7 +113,7 @@ static bool forward(struct cut_proxy *proxy, struct pair *pair, int from)
     if (pair->is_cut) { pair->left -= (uint64_t)got; }
     if (!pair->is_cut || pair->left > 0) { return true; }
     atomic_fetch_add(&proxy->cuts, 1);
-    end_pair(pair, true);
+    end_pair(pair, pair->ends_in_reset);
     return false;
 }
 

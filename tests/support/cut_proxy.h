@@ -1,4 +1,5 @@
-/* cut_proxy.h - a TCP proxy that cuts each connection after a drawn number of bytes.
+/* cut_proxy.h - a TCP proxy that cuts each connection after a drawn number of bytes, by
+ * reset or by an end that looks orderly.
  *
  * Use it   struct cut_proxy *proxy = cut_proxy_start(&config); ... cut_proxy_stop(proxy);
  *          Clients connect to cut_proxy_port(). Every function asserts.
