@@ -61,7 +61,8 @@ static void policy(uint8_t how)
 
 static void damage(uint8_t how)
 {
-    /* A bit that rots between erase and program would look like the engine's own mistake. */
+    /* A bit that rots between erase and program would look like the engine's own
+     * mistake. */
     if (w.session.state == MOULT_STATE_PROGRAM || w.session.state == MOULT_STATE_ARM) {
         return;
     }
@@ -188,7 +189,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         steps(1u + (data[i] >> 4) * (unsigned)STEPS_PER_EVENT);
     }
     if (w.device.chip.flash.is_off) { power_on(); }
-    /* A bit that rotted before is found at the end of one attempt; the next one writes anew. */
+    /* A bit that rotted before is found at the end of one attempt; the next one writes
+     * anew. */
     heal('!');
     must(world_settle(&w));
     if (!world_runs(&w, &w.new)) {
