@@ -120,6 +120,7 @@ static enum moult_state start(struct moult_session *s)
     s->plan = s->offer;
     s->plan.stage = MOULT_STAGE_NONE; /* until it is journalled */
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
+    s->transfer.changes = 0;
     s->is_verified_here = false;
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_PLAN, (uint32_t)s->plan.sequence, s->plan.size);
     return s->is_adopted ? MOULT_STATE_CLEAN : MOULT_STATE_PREPARE;

@@ -133,6 +133,7 @@ struct moult_session {
         uint32_t throttle_bps;    /* 0 none */
         uint16_t fill;            /* bytes in work */
         uint8_t failures;         /* in a row without progress */
+        uint8_t changes;          /* of the file under its name, since the plan was made */
         uint8_t write_tries;      /* of the sector in hand */
         bool is_open;             /* a request is under way */
         bool has_headers;         /* and its headers have come */

@@ -193,6 +193,8 @@ static const struct {
 } rows[] = {
     {ORIGIN_IGNORES_RANGE, 0, 0},
     {ORIGIN_WRONG_RANGE, MOULT_D_HTTP, MOULT_D_HTTP},
+    {ORIGIN_SHORT_RANGE, 0, MOULT_D_NET},
+    {ORIGIN_WRONG_ETAG, 0, MOULT_D_XFER_DIGEST},
     {ORIGIN_WRONG_TOTAL, MOULT_D_XFER_SIZE, MOULT_D_XFER_SIZE},
     {ORIGIN_NO_RANGE_HEADER, MOULT_D_HTTP, MOULT_D_HTTP},
     {ORIGIN_TRUNCATES, 0, MOULT_D_NET},
@@ -256,8 +258,7 @@ static void test_a_drip_is_too_slow(void)
     stop();
 }
 
-/* --- Networks
- * ------------------------------------------------------------------------------ */
+/* --- Networks ------------------------------------------------------------------------- */
 
 /* Steps until the engine has this trouble. */
 static bool meets(uint16_t detail)
