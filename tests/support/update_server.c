@@ -287,6 +287,15 @@ static void spoil(struct world *w)
         if (w->artifact_bytes < w->transfer_at) { break; }
         memcpy(reply->etag, "\"other\"", 8);
         break;
+    case WORLD_CHANGING:
+        reply->etag[1] = (char)('A' + w->artifact_requests % 26);
+        break;
+    case WORLD_SHORT_RANGE:
+        if (reply->length <= w->transfer_at) { break; }
+        reply->length = w->transfer_at;
+        reply->range_to = reply->range_from + w->transfer_at - 1;
+        w->http.size = w->http.cut = w->transfer_at;
+        break;
     case WORLD_FLIPPED:
         memcpy(spoiled, w->new.data, w->new.size);
         spoiled[5000] ^= 1;

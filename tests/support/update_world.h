@@ -72,6 +72,8 @@ enum world_transfer {
     WORLD_STALL,        /* headers, then nothing until the timeout */
     WORLD_DRIBBLE,      /* one byte every ten seconds */
     WORLD_CHANGED,      /* after transfer_at bytes the file is another one (other ETag) */
+    WORLD_CHANGING,     /* every answer has another ETag */
+    WORLD_SHORT_RANGE,  /* 206 of at most transfer_at bytes, and says so */
     WORLD_FLIPPED,      /* one bit of the file is wrong */
     WORLD_STATUS,       /* transfer_at is the status */
     WORLD_REFUSE,       /* no connection */

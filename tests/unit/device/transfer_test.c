@@ -80,6 +80,35 @@ static void test_a_transfer_survives_what_can_be_survived(void)
     }
 }
 
+static void test_a_file_that_changes_with_every_answer_ends(void)
+{
+    begin();
+    w.transfer = WORLD_CHANGING;
+    w.config.window = 4096;
+    check(boots());
+    check(world_hears(&w, MOULT_D_XFER_DIGEST));
+    check_equal(world_report_with(&w, MOULT_D_XFER_DIGEST)->kind, MOULT_REPORT_FAILED);
+    check(w.artifact_requests < 40);
+    check(world_runs(&w, &w.old));
+}
+
+static void test_shorter_ranges_than_asked_for_are_taken_if_they_fill_a_sector(void)
+{
+    begin();
+    w.transfer = WORLD_SHORT_RANGE;
+    w.transfer_at = 5000;
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    begin();
+    w.transfer = WORLD_SHORT_RANGE;
+    w.transfer_at = 1000; /* never a sector: no progress */
+    w.config.transfer_tries_max = 3;
+    check(boots());
+    check(world_hears(&w, MOULT_D_NET));
+    check_equal(w.artifact_requests, 3);
+}
+
 static void test_a_server_without_ranges_is_read_over_after_a_reset(void)
 {
     begin();
@@ -277,6 +306,8 @@ int main(void)
     check_run(test_a_transfer_goes_on_where_power_cut_it);
     check_run(test_bytes_that_rotted_between_two_boots_are_not_trusted);
     check_run(test_a_transfer_survives_what_can_be_survived);
+    check_run(test_a_file_that_changes_with_every_answer_ends);
+    check_run(test_shorter_ranges_than_asked_for_are_taken_if_they_fill_a_sector);
     check_run(test_a_server_without_ranges_is_read_over_after_a_reset);
     check_run(test_the_next_source_is_tried);
     check_run(test_a_written_slot_that_rotted_over_a_reset_is_written_again);
