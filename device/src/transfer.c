@@ -173,7 +173,9 @@ static enum moult_state changed(struct moult_session *s)
     memcpy(s->plan.etag, s->http.etag, sizeof s->plan.etag);
     close_request(s);
     forget_progress(s);
-    if (++s->transfer.changes < s->config.transfer_tries_max) { return MOULT_STATE_PREPARE; }
+    if (++s->transfer.changes < s->config.transfer_tries_max) {
+        return MOULT_STATE_PREPARE;
+    }
     s->transfer.changes = 0;
     moult_trouble(s, MOULT_D_XFER_DIGEST, 0);
     return moult_flow_give_up(s);
@@ -280,7 +282,9 @@ static enum moult_state at_end(struct moult_session *s)
     s->transfer.is_open = false;
     /* Less than asked for is allowed; what does not fill a sector is fetched again, and an
      * answer that filled none is a failure: it may be all this server ever gives. */
-    if (s->transfer.request_left == 0 && s->transfer.fill == 0) { return MOULT_STATE_FETCH; }
+    if (s->transfer.request_left == 0 && s->transfer.fill == 0) {
+        return MOULT_STATE_FETCH;
+    }
     moult_net_trouble(s, &(struct moult_http_failure){MOULT_NET_RESET, 0}); /* cut short */
     return failed(s);
 }
