@@ -26,12 +26,6 @@ endforeach()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
-# Unit tests that cut power or walk states thousands of times, or wait for real time-outs: several
-# seconds each under sanitizers, so not for `make test-short`.
-set(moult_long_tests device/power device/states ports/posix/update ports/posix/http_client ports/posix/mqtt
-    ports/sim/nvs examples/energy-meter/host/device server/http/http_limits server/http/http_tls
-    server/control/rollouts server/control/fleet server/rollout/model formats/boot_choice)
-
 file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/unit"
      "${CMAKE_SOURCE_DIR}/tests/unit/*_test.c")
 foreach(test ${unit_tests})
@@ -114,6 +108,14 @@ list(FILTER stories EXCLUDE REGEX "^lib")
 foreach(story ${stories})
     string(REGEX REPLACE "\\.sh$" "" name "${story}")
     add_test(NAME "e2e/${name}" COMMAND sh "${CMAKE_SOURCE_DIR}/tests/e2e/${story}")
-    set_tests_properties("e2e/${name}" PROPERTIES LABELS "e2e" TIMEOUT 300 SKIP_RETURN_CODE 77 PROCESSORS 2
+    set(labels e2e)
+    if(name MATCHES "^(first_update|gate_pauses_bad_release|api_says_what_is_wrong)$")
+        list(APPEND labels tsan)
+    endif()
+    set(timeout_s 300)
+    if(name STREQUAL chaos) # make chaos: 50 devices
+        set(timeout_s 1200)
+    endif()
+    set_tests_properties("e2e/${name}" PROPERTIES LABELS "${labels}" TIMEOUT ${timeout_s} SKIP_RETURN_CODE 77 PROCESSORS 2
         ENVIRONMENT "MOULT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};MOULT_RELEASE_BIN=${CMAKE_SOURCE_DIR}/build/bin;MOULT_SOURCE=${CMAKE_SOURCE_DIR}")
 endforeach()
