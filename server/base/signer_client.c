@@ -2,22 +2,22 @@
 #include "server/base/signer_client.h"
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "formats/codes.h"
+#include "server/base/clock.h"
 #include "server/base/mem.h"
 #include "server/base/queue.h"
 
 enum {
-    RECONNECT_MS = 250,
-    ANSWER_MS_MAX = 10000, /* a signer that is silent for so long is taken for dead */
+    RECONNECT_MS = 250, /* between two attempts, also when the last one got further */
     INPUT_SIZE = 2 * SIGNER_FRAME_MAX,
     OUTPUT_SIZE = 4 * SIGNER_FRAME_MAX,
 };
@@ -37,10 +37,13 @@ struct signer_client {
     pthread_t thread;
     _Atomic bool is_connected;
     _Atomic bool is_stopping;
+    int stop_fd; /* eventfd: the queue's cannot be waited for while the window is full */
 
     /* The thread's own. */
     int fd; /* -1: not connected */
     bool greeted;
+    uint64_t attempt_ms;                    /* monotonic: no connection is tried before */
+    uint64_t heard_ms;                      /* monotonic: since then an answer is awaited */
     struct ask *sent[SIGNER_CLIENT_WINDOW]; /* ring; owned */
     size_t sent_first, sent_count;
     uint32_t next_id, expected_id;
@@ -60,6 +63,16 @@ static void fail(struct ask *ask, const char *why)
     finish(ask, MOULT_D_API_SIGNER, text);
 }
 
+static void fail_waiting(struct signer_client *client, const char *why)
+{
+    struct ask *ask;
+    for (size_t n = queue_count(&client->queue); n > 0; n--) {
+        if (queue_pop(&client->queue, &ask) == MOULT_OK) { fail(ask, why); }
+    }
+}
+
+/* Also what was not sent yet is answered: behind a signer that hangs it would wait for
+ * ever. */
 static void disconnect(struct signer_client *client, const char *why)
 {
     if (client->fd >= 0) {
@@ -76,6 +89,7 @@ static void disconnect(struct signer_client *client, const char *why)
         fail(ask, why);
     }
     client->input_size = client->output_size = client->output_sent = 0;
+    fail_waiting(client, why);
 }
 
 static void put_frame(struct signer_client *client, enum signer_operation operation,
@@ -89,18 +103,20 @@ static void put_frame(struct signer_client *client, enum signer_operation operat
     client->output_size += SIGNER_FRAME_HEAD + SIGNER_BODY_OFFSET + body.size;
 }
 
-static void try_connect(struct signer_client *client)
+/* Does not wait: a signer that hangs with a full backlog counts as none. */
+static void try_connect(struct signer_client *client, uint64_t now_ms)
 {
+    client->attempt_ms = now_ms + RECONNECT_MS;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, client->socket_path, sizeof address.sun_path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) { return; }
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
         close(fd);
         return;
     }
     client->fd = fd;
+    client->heard_ms = now_ms;
     client->next_id = client->expected_id = 1;
     uint8_t version[2];
     put_be16(version, SIGNER_PROTOCOL_VERSION);
@@ -129,6 +145,7 @@ static bool take_hello(struct signer_client *client, uint16_t detail,
 static bool take_frame(struct signer_client *client, const uint8_t *frame, size_t size)
 {
     if (get_be32(frame) != client->expected_id++) { return false; }
+    client->heard_ms = clock_monotonic_ms(clock_system());
     uint16_t detail = get_be16(frame + 4);
     struct moult_bytes body = {frame + SIGNER_REPLY_OFFSET, size - SIGNER_REPLY_OFFSET};
     if (!client->greeted) { return take_hello(client, detail, body); }
@@ -182,6 +199,9 @@ static void send_waiting(struct signer_client *client)
     while (client->sent_count < SIGNER_CLIENT_WINDOW &&
            OUTPUT_SIZE - client->output_size >= SIGNER_FRAME_HEAD + SIGNER_FRAME_MAX &&
            queue_pop(&client->queue, &ask) == MOULT_OK) {
+        if (client->sent_count == 0) {
+            client->heard_ms = clock_monotonic_ms(clock_system());
+        }
         put_frame(client, ask->operation, (struct moult_bytes){ask->body, ask->size});
         size_t last = (client->sent_first + client->sent_count) % SIGNER_CLIENT_WINDOW;
         client->sent[last] = ask;
@@ -189,12 +209,13 @@ static void send_waiting(struct signer_client *client)
     }
 }
 
-static void fail_waiting(struct signer_client *client, const char *why)
+/* How long an answer may still take; -1: none is owed. */
+static int patience_ms(const struct signer_client *client)
 {
-    struct ask *ask;
-    while (queue_pop(&client->queue, &ask) == MOULT_OK) {
-        fail(ask, why);
-    }
+    if (client->greeted && client->sent_count == 0) { return -1; }
+    uint64_t until_ms = client->heard_ms + client->options.answer_ms;
+    uint64_t now_ms = clock_monotonic_ms(clock_system());
+    return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
 }
 
 static void converse(struct signer_client *client)
@@ -205,16 +226,16 @@ static void converse(struct signer_client *client)
         return;
     }
     bool full = client->sent_count == SIGNER_CLIENT_WINDOW || client->output_size > 0;
-    struct pollfd fds[2] = {
+    struct pollfd fds[3] = {
         {.fd = client->fd, .events = client->output_size > 0 ? POLLIN | POLLOUT : POLLIN},
+        {.fd = client->stop_fd, .events = POLLIN},
         {.fd = client->greeted && !full ? queue_fd(&client->queue) : -1, .events = POLLIN},
     };
-    bool waiting = client->sent_count > 0 || !client->greeted;
-    int ready = poll(fds, 2, waiting ? ANSWER_MS_MAX : RECONNECT_MS);
-    if (ready == 0 && waiting) {
-        disconnect(client, "no answer");
-    } else if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) && !take_input(client)) {
+    (void)poll(fds, 3, patience_ms(client)); /* interrupted: nothing is ready then */
+    if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) && !take_input(client)) {
         disconnect(client, "closed or malformed");
+    } else if (patience_ms(client) == 0) {
+        disconnect(client, "no answer");
     }
 }
 
@@ -222,7 +243,8 @@ static void *run(void *argument)
 {
     struct signer_client *client = argument;
     while (!atomic_load(&client->is_stopping)) {
-        if (client->fd < 0) { try_connect(client); }
+        uint64_t now_ms = clock_monotonic_ms(clock_system());
+        if (client->fd < 0 && now_ms >= client->attempt_ms) { try_connect(client, now_ms); }
         if (client->fd >= 0) {
             converse(client);
         } else {
@@ -231,33 +253,42 @@ static void *run(void *argument)
         }
     }
     disconnect(client, "stopping");
-    fail_waiting(client, "stopping");
     return NULL;
 }
 
 enum moult_status signer_client_start(const struct signer_client_options *options,
                                       struct signer_client **out)
 {
+    enum moult_status st = MOULT_E_NOMEM;
     struct signer_client *client = mem_alloc(sizeof *client);
-    if (!client) { return MOULT_E_NOMEM; }
+    if (!client) { goto out; }
     client->options = *options;
+    if (client->options.answer_ms == 0) {
+        client->options.answer_ms = SIGNER_CLIENT_ANSWER_MS;
+    }
     client->fd = -1;
+
+    st = MOULT_E_RANGE;
     int n = snprintf(client->socket_path, sizeof client->socket_path, "%s",
                      options->socket_path);
-    enum moult_status st =
-        n < 0 || n >= (int)sizeof client->socket_path ? MOULT_E_RANGE : MOULT_OK;
-    if (st == MOULT_OK) {
-        st = queue_init(&client->queue, sizeof(struct ask *), SIGNER_CLIENT_QUEUE_MAX);
-    }
+    if (n < 0 || n >= (int)sizeof client->socket_path) { goto out_client; }
+
+    st = queue_init(&client->queue, sizeof(struct ask *), SIGNER_CLIENT_QUEUE_MAX);
+    if (st != MOULT_OK) { goto out_client; }
+
+    st = MOULT_E_IO;
+    client->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (client->stop_fd < 0) { goto out_queue; }
+
     *out = client; /* before the thread: connected() may use it at once */
-    if (st == MOULT_OK && pthread_create(&client->thread, NULL, run, client) != 0) {
-        queue_release(&client->queue);
-        st = MOULT_E_IO;
-    }
-    if (st != MOULT_OK) {
-        *out = NULL;
-        mem_free(client);
-    }
+    if (pthread_create(&client->thread, NULL, run, client) == 0) { return MOULT_OK; }
+    *out = NULL;
+    close(client->stop_fd);
+out_queue:
+    queue_release(&client->queue);
+out_client:
+    mem_free(client);
+out:
     return st;
 }
 
@@ -265,8 +296,13 @@ void signer_client_stop(struct signer_client *client)
 {
     if (!client) { return; }
     atomic_store(&client->is_stopping, true);
-    queue_close(&client->queue); /* wakes the thread */
+    queue_close(&client->queue); /* no more requests; wakes the thread if it waits there */
+    uint64_t one = 1;
+    ssize_t written = write(client->stop_fd, &one, sizeof one);
+    assert(written == sizeof one); /* an eventfd at 0 takes it */
+    (void)written;
     pthread_join(client->thread, NULL);
+    close(client->stop_fd);
     queue_release(&client->queue);
     mem_free(client);
 }

@@ -19,6 +19,8 @@
 /* Requests that wait to be sent. Beyond it check-ins are shed: 4,096 signatures take a
  * quarter of a second. */
 #define SIGNER_CLIENT_QUEUE_MAX 4096u
+/* A signer that owes an answer and is silent for so long is taken for dead. */
+#define SIGNER_CLIENT_ANSWER_MS 10000u
 /* Requests sent and not yet answered. */
 #define SIGNER_CLIENT_WINDOW 64u
 
@@ -38,6 +40,7 @@ typedef void (*signer_done)(void *context, uint16_t detail, struct moult_bytes b
 
 struct signer_client_options {
     const char *socket_path; /* copied */
+    unsigned answer_ms;      /* 0: SIGNER_CLIENT_ANSWER_MS */
     struct log log;
     /* Each time a signer answers the hello, before any request is sent to it: hand over the
      * keyset, then the releases, with signer_client_ask(). On the client's thread. NULL:
