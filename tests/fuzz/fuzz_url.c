@@ -1,5 +1,5 @@
-/* fuzz_url.c - URLs of assignments reach the device from outside: whatever is taken can be printed
- * again and is then taken the same way. */
+/* fuzz_url.c - URLs of assignments reach the device from outside: whatever is taken can be
+ * printed again and is then taken the same way. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

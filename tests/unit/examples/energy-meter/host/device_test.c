@@ -36,8 +36,7 @@ static void must(bool claim, const char *what)
     abort();
 }
 
-/* --- The server
- * ---------------------------------------------------------------------------- */
+/* --- The server ----------------------------------------------------------------------- */
 
 static void answer(void *context, const char *method, const char *path, const uint8_t *body,
                    size_t body_size, struct origin_answer *out)
@@ -127,8 +126,7 @@ static void end(void)
     unlink(IMAGE);
 }
 
-/* --- The device
- * ------------------------------------------------------------------------------ */
+/* --- The device ----------------------------------------------------------------------- */
 
 static bool switch_on(uint8_t reset)
 {
@@ -185,8 +183,7 @@ static const struct slot_look *running_slot(void)
     return seen.next >= 0 ? &seen.slots[seen.next] : &seen.slots[0];
 }
 
-/* --- Stories
- * ----------------------------------------------------------------------------------- */
+/* --- Stories -------------------------------------------------------------------------- */
 
 static void test_an_update_is_installed_and_no_reading_is_lost(void)
 {
