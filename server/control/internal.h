@@ -43,6 +43,7 @@ struct control {
     uint64_t flushed_ms, ticked_ms, minute_ms; /* monotonic */
     int64_t clock_offset_ms;    /* realtime - monotonic when last looked at */
     _Atomic int64_t stepped_ms; /* forward clock step to be forgiven by the tick */
+    bool has_more_due;          /* writer: the tick goes on at once */
     uint32_t flush_from;        /* writer: where the flush goes on */
     int64_t alive_ms;           /* writer: last "alive" in the database */
 };

@@ -230,7 +230,7 @@ static enum moult_status tick_assignment(struct control *control, struct store_d
 }
 
 static enum moult_status tick_due(struct control *control, struct store_db *db,
-                                  int64_t now_ms)
+                                  int64_t now_ms, bool *has_more)
 {
     struct due due = {.rows = mem_alloc_array(DUE_MAX, sizeof *due.rows)};
     if (!due.rows) { return MOULT_E_NOMEM; }
@@ -238,14 +238,15 @@ static enum moult_status tick_due(struct control *control, struct store_db *db,
     for (size_t i = 0; i < due.count && st == MOULT_OK; i++) {
         st = tick_assignment(control, db, &due.rows[i], now_ms);
     }
+    *has_more = due.count == DUE_MAX;
     mem_free(due.rows);
     return st;
 }
 
 enum moult_status rollouts_tick(struct control *control, struct store_db *db,
-                                int64_t now_ms)
+                                int64_t now_ms, bool *has_more)
 {
-    enum moult_status st = tick_due(control, db, now_ms);
+    enum moult_status st = tick_due(control, db, now_ms, has_more);
     struct rollout_slot *slot;
     for (size_t i = 0; st == MOULT_OK; i++) {
         slot = rollout_cache_at(&control->rollouts, i);

@@ -24,8 +24,9 @@ rollout_outcome_done(struct control *control, struct store_db *db,
  * the highest sequence wins. *assigned is then that assignment. */
 MOULT_MUST_CHECK enum moult_status rollouts_join(struct assigned *assigned);
 
-/* The job of control_timer(): time limits and gates. */
-MOULT_MUST_CHECK enum moult_status rollouts_tick(struct control *control,
-                                                 struct store_db *db, int64_t now_ms);
+/* The job of control_timer(): time limits and gates. *has_more: more limits have run out
+ * than one job looks at; run it again soon. */
+MOULT_MUST_CHECK enum moult_status
+rollouts_tick(struct control *control, struct store_db *db, int64_t now_ms, bool *has_more);
 
 #endif

@@ -138,7 +138,7 @@ static enum moult_status run_tick(struct store_db *db, void *context)
     int64_t stepped_ms = atomic_exchange(&control->stepped_ms, 0);
     enum moult_status st = MOULT_OK;
     if (stepped_ms > 0) { st = forgive(control, db, now_ms - stepped_ms, now_ms); }
-    if (st == MOULT_OK) { st = rollouts_tick(control, db, now_ms); }
+    if (st == MOULT_OK) { st = rollouts_tick(control, db, now_ms, &control->has_more_due); }
     if (st == MOULT_OK) { st = stay_alive(control, db, now_ms); }
     if (st != MOULT_OK && stepped_ms > 0) {
         atomic_fetch_add(&control->stepped_ms, stepped_ms); /* the next tick forgives it */
@@ -146,13 +146,23 @@ static enum moult_status run_tick(struct store_db *db, void *context)
     return st;
 }
 
+static bool post_tick(struct control *control);
+
 static void tick_done(void *context, enum moult_status status)
 {
     struct control *control = context;
     if (status != MOULT_OK) {
         log_error(&control->parts.log, "tick_failed", "status", moult_status_name(status));
     }
-    atomic_store(&control->is_ticking, false);
+    bool goes_on = status == MOULT_OK && control->has_more_due && post_tick(control);
+    if (!goes_on) { atomic_store(&control->is_ticking, false); }
+}
+
+static bool post_tick(struct control *control)
+{
+    struct store_job job = {
+        .kind = "tick", .run = run_tick, .done = tick_done, .context = control};
+    return store_write(control->parts.store, &job) == MOULT_OK;
 }
 
 /* --- last_seen ------------------------------------------------------------------------ */
@@ -241,10 +251,6 @@ void control_timer(struct control *control)
     if (now_ms - control->ticked_ms >= control->config.tick_ms &&
         !atomic_exchange(&control->is_ticking, true)) {
         control->ticked_ms = now_ms;
-        struct store_job job = {
-            .kind = "tick", .run = run_tick, .done = tick_done, .context = control};
-        if (store_write(control->parts.store, &job) != MOULT_OK) {
-            atomic_store(&control->is_ticking, false);
-        }
+        if (!post_tick(control)) { atomic_store(&control->is_ticking, false); }
     }
 }

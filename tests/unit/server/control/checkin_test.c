@@ -301,6 +301,57 @@ static void test_rebooting_said_with_the_old_digest_is_no_rollback(void **state)
     world_close(w);
 }
 
+static void test_an_enrolment_that_was_lost_is_made_again(void **state)
+{
+    (void)state;
+    struct world *w = open_with_releases(NULL);
+    struct toy *toy = world_toy(w, 0, &v100);
+    toy->has_told_facts = true; /* a second check-in has no news for who knows the first */
+    world_checkin_lost(w, toy);
+    assert_int_equal(world_sql(w, "SELECT count(*) FROM device"), 0);
+    assert_true(world_checkin(w, toy, NULL, 0).went_to_writer);
+    assert_int_equal(world_sql(w, "SELECT count(*) FROM device"), 1);
+    world_close(w);
+}
+
+/* Offered, "rebooting", and back with the old digest: the server can only guess why. */
+static void come_back(struct world *w, struct toy *toy, uint8_t deployment[16])
+{
+    struct told told = world_checkin(w, toy, NULL, 0);
+    assert_int_equal(told.order.action, MOULT_ACTION_INSTALL);
+    memcpy(deployment, told.deployment, 16);
+    struct toy_report going = {.kind = MOULT_REPORT_REBOOTING, .deployment = deployment};
+    world_report(w, toy, &going, 1);
+    world_checkin(w, toy, NULL, 0);
+}
+
+static void test_a_guessed_reason_gives_way_to_the_devices_own(void **state)
+{
+    (void)state;
+    struct world *w = open_with_releases(NULL);
+    world_toys(w, 1, &v100);
+    json_decref(world_rollout(w, everybody, false));
+    struct toy *toy = &w->toys[0];
+    uint8_t deployment[16];
+    come_back(w, toy, deployment); /* once more is allowed */
+    world_wait(w, 200000);
+    come_back(w, toy, deployment);
+    json_t *rollout = world_show_rollout(w, "r");
+    assert_string_equal(world_text(rollout, "failures.0.reason"), "R702");
+    json_decref(rollout);
+    struct toy_report own = {.kind = MOULT_REPORT_ROLLED_BACK,
+                             .deployment = deployment,
+                             .reason = 806,
+                             .text = "sensor"};
+    world_report(w, toy, &own, 1);
+    rollout = world_show_rollout(w, "r");
+    assert_string_equal(world_text(rollout, "failures.0.reason"), "R806");
+    assert_int_equal(world_number(rollout, "phases.0.failed"), 1);
+    json_decref(rollout);
+    assert_true(world_recounts(w));
+    world_close(w);
+}
+
 static void test_reports_count_once_however_often_they_come(void **state)
 {
     (void)state;
@@ -403,6 +454,8 @@ int main(void)
         cmocka_unit_test(test_a_rollback_is_shown_with_its_reason_and_words),
         cmocka_unit_test(test_a_word_of_success_without_the_digest_is_worth_nothing),
         cmocka_unit_test(test_rebooting_said_with_the_old_digest_is_no_rollback),
+        cmocka_unit_test(test_an_enrolment_that_was_lost_is_made_again),
+        cmocka_unit_test(test_a_guessed_reason_gives_way_to_the_devices_own),
         cmocka_unit_test(test_reports_count_once_however_often_they_come),
         cmocka_unit_test(test_reports_of_nobodys_deployment_are_gone),
         cmocka_unit_test(test_facts_are_asked_for_until_they_are_told),

@@ -188,6 +188,26 @@ static void test_preview_is_what_is_saved(void **state)
     world_close(w);
 }
 
+static void test_a_device_that_has_not_been_seen_is_no_canary(void **state)
+{
+    (void)state;
+    struct world *w = open_fleet(6, NULL);
+    world_wait(w, 3600000);
+    for (unsigned i = 1; i < 6; i++) {
+        world_checkin(w, &w->toys[i], NULL, 0);
+    }
+    json_t *rollout = world_rollout(
+        w,
+        "{\"name\":\"r\",\"release\":\"1.1.0\",\"phases\":[{\"count\":5},{\"rest\":true}]}",
+        false);
+    assert_int_equal(world_number(rollout, "phases.0.target"), 5);
+    json_decref(rollout);
+    json_t *device = world_show_device(w, &w->toys[0]);
+    assert_int_equal(world_number(device, "assignment.phase"), 1);
+    json_decref(device);
+    world_close(w);
+}
+
 static void test_bodies_that_are_refused_name_the_member(void **state)
 {
     (void)state;
@@ -475,6 +495,30 @@ static void test_a_clock_set_forward_is_forgiven_too(void **state)
     world_close(w);
 }
 
+static void test_a_job_that_fails_leaves_no_trace_in_memory(void **state)
+{
+    (void)state;
+    struct world *w = open_fleet(3, NULL);
+    json_decref(world_rollout(w, at_once, false));
+    json_t *before = world_show_rollout(w, "r");
+    for (unsigned i = 0; i < 3; i++) {
+        world_checkin_lost(w, &w->toys[i]); /* each was granted an offer, in vain */
+    }
+    json_t *after = world_show_rollout(w, "r");
+    assert_true(json_equal(before, after));
+    json_decref(before);
+    json_decref(after);
+    assert_true(world_recounts(w));
+    assert_int_equal(world_sql(w, "SELECT count(*) FROM attempt"), 0);
+    struct control_wake wakes[8];
+    while (control_wakes_take(w->control, wakes, 8, 9000000) > 0) {
+        assert_false(wakes[0].is_clear);
+    }
+    assert_int_equal(go_round(w, 3, &v110, true), 3);
+    assert_rollout(w, "r", "state", "completed");
+    world_close(w);
+}
+
 static void test_everything_is_as_before_after_a_restart(void **state)
 {
     (void)state;
@@ -674,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_a_bad_release_is_stopped_in_the_first_phase_and_says_why),
         cmocka_unit_test(test_why_gives_the_first_reason),
         cmocka_unit_test(test_preview_is_what_is_saved),
+        cmocka_unit_test(test_a_device_that_has_not_been_seen_is_no_canary),
         cmocka_unit_test(test_bodies_that_are_refused_name_the_member),
         cmocka_unit_test(test_names_are_unique_and_made_when_missing),
         cmocka_unit_test(test_pause_takes_offers_back_and_holds_what_is_verified),
@@ -683,6 +728,7 @@ int main(void)
         cmocka_unit_test(test_silence_after_the_reboot_stops_the_rollout),
         cmocka_unit_test(test_the_servers_own_absence_is_not_the_devices_silence),
         cmocka_unit_test(test_a_clock_set_forward_is_forgiven_too),
+        cmocka_unit_test(test_a_job_that_fails_leaves_no_trace_in_memory),
         cmocka_unit_test(test_everything_is_as_before_after_a_restart),
         cmocka_unit_test(test_a_newer_release_takes_over_devices_that_wait),
         cmocka_unit_test(test_a_new_device_joins_what_is_going_on),

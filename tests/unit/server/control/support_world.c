@@ -523,6 +523,32 @@ struct told world_checkin(struct world *w, struct toy *toy,
     return told;
 }
 
+static enum moult_status write_and_fail(struct store_db *db, void *context)
+{
+    enum moult_status st = write_checkin(db, context);
+    return st == MOULT_OK ? MOULT_E_SPACE : st;
+}
+
+void world_checkin_lost(struct world *w, struct toy *toy)
+{
+    struct control_checkin_result result;
+    struct moult_checkin message = {
+        .nonce = w->fleet.nonce,
+        .device_id = toy->id,
+        .running_digest = toy->digest,
+        .running_sequence = toy->sequence,
+        .running_state = toy->running_state,
+        .keyset_version = 1,
+        .counter = toy->counter,
+    };
+    struct visit visit = {.world = w, .result = &result};
+    visit.request = (struct control_checkin_request){
+        .address = "192.0.2.7", .message = &message, .now_ms = world_now(w)};
+    memcpy(visit.request.spki_sha256, toy->spki, 32);
+    need(store_write_wait(w->store, "checkin", write_and_fail, &visit) == MOULT_E_SPACE,
+         "a lost check-in");
+}
+
 struct told world_report(struct world *w, struct toy *toy, const struct toy_report *reports,
                          unsigned count)
 {

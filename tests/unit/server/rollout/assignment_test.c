@@ -1,5 +1,6 @@
 /* assignment_test.c - every state x event, the time limits, and what a device's word is
  * worth. */
+#include <stdio.h>
 #include <string.h>
 #include "formats/codes.h"
 #include "formats/message_report.h"
@@ -140,6 +141,32 @@ static void test_no_event_but_a_seen_digest_leads_towards_success(void)
     check_equal(kind, ASSIGNMENT_EV_VERIFIED);
     check(assignment_report_event(MOULT_REPORT_STAGED, true, &kind));
     check_equal(kind, ASSIGNMENT_EV_STAGED);
+}
+
+/* docs/design/rollout-engine.md shows the table; it must be this one. */
+static void test_the_page_shows_this_table(void)
+{
+    static const char short_words[] = "__PlOfCoDoWrVeRbTrSoCfStRoFaSiSuCa";
+    char line[200], name[24];
+    unsigned shown = 0;
+    FILE *page = fopen(MOULT_SOURCE_DIR "/docs/design/rollout-engine.md", "r");
+    check(page != NULL);
+    while (fgets(line, sizeof line, page)) {
+        if (sscanf(line, "%23s", name) != 1) { continue; }
+        for (unsigned event = 0; event < ASSIGNMENT_EVENT_COUNT; event++) {
+            enum assignment_event_kind kind = (enum assignment_event_kind)event;
+            if (strcmp(name, assignment_event_word(kind)) != 0) { continue; }
+            shown++;
+            for (unsigned state = 1; state < ASSIGNMENT_STATE_COUNT; state++) {
+                unsigned next = assignment_next(state, kind);
+                check_row(name);
+                check_bytes(line + 15 + (state - 1) * 4, short_words + next * 2, 2);
+            }
+        }
+    }
+    fclose(page);
+    check_row(NULL);
+    check_equal(shown, ASSIGNMENT_EVENT_COUNT);
 }
 
 static void test_the_whole_road(void)
@@ -475,6 +502,7 @@ int main(void)
 {
     check_run(test_every_state_and_event_does_what_the_table_says);
     check_run(test_no_event_but_a_seen_digest_leads_towards_success);
+    check_run(test_the_page_shows_this_table);
     check_run(test_the_whole_road);
     check_run(test_soak_needs_time_and_two_contacts_or_one_of_a_sleeper);
     check_run(test_reports_that_were_lost_are_stamped_inferred);
