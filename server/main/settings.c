@@ -77,6 +77,8 @@ static const struct config_row rows[] = {
      31 * DAY, NULL, "Default soak of the first phase."},
     {"rollout.soak", CONFIG_DURATION, FIELD(control.soak_ms), "4h", 0, 31 * DAY, NULL,
      "Default soak of later phases."},
+    {"rollout.device_soak", CONFIG_DURATION, FIELD(control.device_soak_ms), "1h", 0,
+     31 * DAY, NULL, "Soak of a device before it counts as success; at most its phase's."},
     {"rollout.phase_max", CONFIG_DURATION, FIELD(control.phase_max_ms), "14d", MINUTE,
      365 * DAY, NULL, "A phase that cannot be decided holds after this."},
     {"rollout.min_devices", CONFIG_COUNT, FIELD(control.min_devices), "3", 1, 10000, NULL,
