@@ -10,7 +10,7 @@
 
 #define ARGUMENTS_NUMBERS_MAX 24u /* --set options */
 
-enum { EXIT_GOOD = 0, EXIT_FAILURE_ = 1, EXIT_USAGE = 2, EXIT_NO_BOOT = 3, EXIT_BUSY = 4 };
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_BOOT = 3, EXIT_BUSY = 4 };
 
 /* NULL: not given. All borrowed from argv. */
 struct arguments {

@@ -23,6 +23,17 @@ static bool take_pem(const char *path, char out[MOULT_PEM_SIZE_MAX])
     return !path || file_load_text(path, out, MOULT_PEM_SIZE_MAX);
 }
 
+/* Names appear in reports and on command lines: nothing that would have to be quoted there. */
+static bool check_name(const struct settings *settings)
+{
+    static const char fine[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    if (strspn(settings->name, fine) == strlen(settings->name)) { return true; }
+    complain("--name expects letters, digits, dots, dashes and underscores, found \"%s\"",
+             settings->name);
+    return false;
+}
+
 static bool check_places(const struct settings *settings)
 {
     struct moult_url url;
@@ -70,7 +81,7 @@ bool choose_settings(const struct arguments *arguments, struct settings *setting
         snprintf(settings->trigger, sizeof settings->trigger, "%s",
                  settings->broker[0] ? "hybrid" : "pull");
     }
-    return is_good && check_places(settings);
+    return is_good && check_name(settings) && check_places(settings);
 }
 
 /* --- Who it is ---------------------------------------------------------------------------

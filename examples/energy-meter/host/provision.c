@@ -10,6 +10,7 @@
 #include "examples/energy-meter/host/commands.h"
 #include "examples/energy-meter/host/default_table.h"
 #include "examples/energy-meter/host/files.h"
+#include "examples/energy-meter/host/json.h"
 #include "formats/chip.h"
 #include "formats/codes.h"
 #include "formats/esp_image.h"
@@ -201,8 +202,13 @@ static void report(const struct arguments *arguments, const struct settings *set
         moult_hex_encode(spki, sizeof spki, spki_hex);
     }
     if (arguments->is_json) {
-        printf("{\"id\":\"%s\",\"spki_sha256\":\"%s\",\"name\":\"%s\",\"flash\":\"%s\"}\n",
-               id, spki_hex, settings->name, arguments->flash);
+        json_open(NULL, '{');
+        json_text("id", id);
+        json_text("spki_sha256", spki_hex);
+        json_text("name", settings->name);
+        json_text("flash", arguments->flash);
+        json_close('}');
+        putchar('\n');
     } else {
         printf(
             "device %s (%s)\n  spki sha-256  %s\n  server        %s\n  broker        %s\n"
@@ -230,7 +236,7 @@ int command_provision(const struct arguments *arguments)
     if (!plan || moult_psa_start() != MOULT_OK) {
         complain("no memory or no randomness");
         free(plan);
-        return EXIT_FAILURE_;
+        return EXIT_FAILED;
     }
     plan->crypto = moult_psa_crypto();
     bool is_made = choose_settings(arguments, &plan->settings) &&
@@ -240,7 +246,7 @@ int command_provision(const struct arguments *arguments)
     if (is_made) { report(arguments, &plan->settings); }
     free(plan->image);
     free(plan);
-    return is_made ? EXIT_GOOD : EXIT_FAILURE_;
+    return is_made ? EXIT_GOOD : EXIT_FAILED;
 }
 
 /* --- set ------------------------------------------------------------------------------ */
@@ -309,16 +315,16 @@ int command_set(const struct arguments *arguments)
     struct moult_sim_storage storage;
     struct moult_sim_chip chip;
     struct moult_sim_nvs nvs;
-    if (moult_psa_start() != MOULT_OK) { return EXIT_FAILURE_; }
+    if (moult_psa_start() != MOULT_OK) { return EXIT_FAILED; }
     enum moult_status st = open_nvs(arguments->flash, &storage, &chip, &nvs);
     if (st != MOULT_OK) {
         complain("%s: %s", arguments->flash,
                  st == MOULT_E_BUSY    ? "is running; stop it first"
                  : st == MOULT_E_NOENT ? "no such file"
                                        : "not a device file");
-        return st == MOULT_E_BUSY ? EXIT_BUSY : EXIT_FAILURE_;
+        return st == MOULT_E_BUSY ? EXIT_BUSY : EXIT_FAILED;
     }
     bool is_changed = change(arguments, &nvs);
     moult_sim_storage_close(&storage);
-    return is_changed ? EXIT_GOOD : EXIT_FAILURE_;
+    return is_changed ? EXIT_GOOD : EXIT_FAILED;
 }

@@ -100,7 +100,7 @@ static int explain(const struct arguments *arguments, enum moult_status st)
         complain("%s: cannot start: %s", arguments->flash, moult_status_name(st));
         break;
     }
-    return EXIT_FAILURE_;
+    return EXIT_FAILED;
 }
 
 int command_run(const struct arguments *arguments, char **argv)
@@ -124,5 +124,5 @@ int command_run(const struct arguments *arguments, char **argv)
                      1);
     device_stop(&device);
     if (reset) { become_new(argv, reset); }
-    return reset ? EXIT_FAILURE_ : EXIT_GOOD;
+    return reset ? EXIT_FAILED : EXIT_GOOD;
 }

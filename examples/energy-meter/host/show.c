@@ -203,5 +203,5 @@ int command_show(const struct arguments *arguments)
                                         : moult_status_name(st));
     }
     free(look);
-    return st == MOULT_OK ? EXIT_GOOD : EXIT_FAILURE_;
+    return st == MOULT_OK ? EXIT_GOOD : EXIT_FAILED;
 }

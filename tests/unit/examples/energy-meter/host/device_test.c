@@ -298,7 +298,7 @@ static void test_settings_of_a_device_can_be_changed(void)
     check(strstr(seen.settings.engine, "interval_s=9\n") != NULL);
     check_bytes(seen.settings.device_id, id, sizeof id);
     arguments = (struct arguments){.flash = FLASH, .server = "http://plain"};
-    check_equal(command_set(&arguments), EXIT_FAILURE_);
+    check_equal(command_set(&arguments), EXIT_FAILED);
     end();
 }
 
@@ -312,20 +312,23 @@ static void test_provisioning_refuses_what_would_not_work(void)
                              .is_forced = true};
     struct arguments bad = good;
     bad.image = CA; /* not an image */
-    check_equal(command_provision(&bad), EXIT_FAILURE_);
+    check_equal(command_provision(&bad), EXIT_FAILED);
     bad = good;
     bad.trigger = "push"; /* without a broker */
-    check_equal(command_provision(&bad), EXIT_FAILURE_);
+    check_equal(command_provision(&bad), EXIT_FAILED);
     bad = good;
     bad.ca = IMAGE;
     bad.ca_key = CA_KEY;
-    check_equal(command_provision(&bad), EXIT_FAILURE_);
+    check_equal(command_provision(&bad), EXIT_FAILED);
     bad = good;
     bad.partitions = CA;
-    check_equal(command_provision(&bad), EXIT_FAILURE_);
+    check_equal(command_provision(&bad), EXIT_FAILED);
     bad = good;
     bad.is_forced = false; /* it exists */
-    check_equal(command_provision(&bad), EXIT_FAILURE_);
+    check_equal(command_provision(&bad), EXIT_FAILED);
+    bad = good;
+    bad.name = "two words";
+    check_equal(command_provision(&bad), EXIT_FAILED);
     bad = good;
     bad.server = NULL;
     check_equal(command_provision(&bad), EXIT_USAGE);
