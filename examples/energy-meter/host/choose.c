@@ -26,8 +26,8 @@ static bool take_pem(const char *path, char out[MOULT_PEM_SIZE_MAX])
 /* Names appear in reports and on command lines: nothing that would have to be quoted there. */
 static bool check_name(const struct settings *settings)
 {
-    static const char fine[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    static const char fine[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                               "0123456789._-";
     if (strspn(settings->name, fine) == strlen(settings->name)) { return true; }
     complain("--name expects letters, digits, dots, dashes and underscores, found \"%s\"",
              settings->name);
