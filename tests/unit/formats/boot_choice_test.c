@@ -8,8 +8,7 @@
 
 typedef uint8_t entry_bytes[MOULT_OTADATA_SIZE];
 
-/* --- a machine: table, images, otadata, eFuse
- * -------------------------------------------------- */
+/* --- a machine: table, images, otadata, eFuse ----------------------------------------- */
 
 enum { SLOTS = 3 };
 
@@ -223,8 +222,7 @@ static int bootloader_utility_load_boot_image(int start_index)
     return MOULT_BOOT_NONE;
 }
 
-/* --- comparing
- * --------------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------------------ */
 
 static unsigned long compared;
 
@@ -474,8 +472,7 @@ static void test_rules_that_cannot_be(void)
     check_equal(choice.booted, 77);
 }
 
-/* --- power cuts: an update of an entry is 1 erase and 8 word writes
- * ---------------------------- */
+/* --- power cuts: an update of an entry is 1 erase and 8 word writes ------------------- */
 
 enum { OPERATIONS = 9 };
 enum record { BLANK, TORN, ABORTED, WHOLE };

@@ -20,7 +20,8 @@ enum {
     ANSWERS_MAX = 6000,
 };
 
-/* --- what was answered ------------------------------------------------------------------ */
+/* --- what was answered ------------------------------------------------------------------
+ * */
 
 /* context of a request: its number + 1. */
 static struct {
@@ -93,7 +94,7 @@ static void check_answers(unsigned first, unsigned count, uint16_t detail)
     }
 }
 
-/* --- the other end ------------------------------------------------------------------------- */
+/* --- the other end -------------------------------------------------------------------- */
 
 static char path[80];
 static int listen_fd = -1, peer = -1;
@@ -211,7 +212,7 @@ static void signer_dies(void)
     peer = listen_fd = -1;
 }
 
-/* --- a test's life ------------------------------------------------------------------------- */
+/* --- a test's life -------------------------------------------------------------------- */
 
 static void client_starts(unsigned answer_ms)
 {
@@ -262,7 +263,7 @@ static void client_meets_signer(unsigned answer_ms)
     wait_for(&got.greetings, 1);
 }
 
-/* --- tests --------------------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------------------- */
 
 static void test_without_a_signer_requests_are_answered_at_once(void **state)
 {
@@ -462,7 +463,8 @@ static void test_a_refused_or_strange_hello_is_no_connection(void **state)
     check_answers(0, 1, MOULT_D_API_SIGNER);
 }
 
-/* A signer that closes at once (it serves another user) must not be called in a tight loop. */
+/* A signer that closes at once (it serves another user) must not be called in a tight loop.
+ * */
 static void test_attempts_are_paced_when_the_signer_closes_at_once(void **state)
 {
     (void)state;
@@ -625,7 +627,7 @@ static void test_what_is_too_large_or_too_long_is_refused(void **state)
     assert_null(other);
 }
 
-/* --- the call that waits ------------------------------------------------------------------- */
+/* --- the call that waits -------------------------------------------------------------- */
 
 struct caller {
     enum moult_status status;
@@ -686,7 +688,8 @@ static void test_a_call_ends_when_the_signer_does(void **state)
     assert_int_equal(caller.answer.detail, MOULT_D_API_SIGNER);
 }
 
-/* --- from many threads, with a signer that comes and goes ---------------------------------- */
+/* --- from many threads, with a signer that comes and goes
+ * ---------------------------------- */
 
 enum { THREADS = 4, EACH = 500 };
 static _Atomic bool is_over;

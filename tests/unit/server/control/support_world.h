@@ -141,7 +141,8 @@ struct toy_report {
 };
 struct told world_checkin(struct world *world, struct toy *toy,
                           const struct toy_report *reports, unsigned count);
-/* A check-in whose job fails at its very end, as when the disk is full: nothing of it is kept.
+/* A check-in whose job fails at its very end, as when the disk is full: nothing of it is
+ * kept.
  */
 void world_checkin_lost(struct world *world, struct toy *toy);
 /* POST report. */
