@@ -23,7 +23,7 @@ static bool take_pem(const char *path, char out[MOULT_PEM_SIZE_MAX])
     return !path || file_load_text(path, out, MOULT_PEM_SIZE_MAX);
 }
 
-/* Names appear in reports and on command lines: nothing that would have to be quoted there. */
+/* Names appear in reports and on command lines: nothing that would have to be quoted. */
 static bool check_name(const struct settings *settings)
 {
     static const char fine[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
