@@ -104,11 +104,12 @@ bool wake_ring_push(struct wake_ring *ring, const struct control_wake *wake)
     pthread_mutex_lock(&ring->lock);
     bool was_empty = ring->tail == ring->head;
     bool ok = push_locked(ring, wake);
-    pthread_mutex_unlock(&ring->lock);
     uint64_t one = 1;
+    /* Inside the lock, so that wake_ring_take() cannot lower it before it is up. */
     if (ok && was_empty && write(ring->event_fd, &one, sizeof one) < 0) {
         /* The counter is at its limit: the reader is woken all the same. */
     }
+    pthread_mutex_unlock(&ring->lock);
     return ok;
 }
 
