@@ -1,4 +1,5 @@
-/* wake_ring_test.c - server/control/wake_ring.c: order, one wake per device, bounds, rate. */
+/* wake_ring_test.c - server/control/wake_ring.c: order, one wake per device, bounds, rate.
+ * */
 #include "server/control/wake_ring.h"
 #include <poll.h>
 #include <sched.h>
@@ -182,7 +183,7 @@ static void test_an_index_that_was_swept_still_finds_what_waits(void **state)
     wake_ring_release(&ring);
 }
 
-/* --- against a list ---------------------------------------------------------------------- */
+/* --- against a list ------------------------------------------------------------------- */
 
 enum { MODEL_WAITING_MAX = 16 };
 
@@ -242,7 +243,7 @@ static void test_it_does_what_a_list_would_do(void **state)
     wake_ring_release(&ring);
 }
 
-/* --- from two threads ---------------------------------------------------------------------- */
+/* --- from two threads ----------------------------------------------------------------- */
 
 enum { PUSHED = 1000 };
 static _Atomic unsigned taken;
