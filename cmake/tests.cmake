@@ -26,6 +26,11 @@ endforeach()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
+# A server without sockets, for tests of the layers around it.
+add_library(moult_test_world STATIC tests/unit/server/control/support_world.c)
+target_compile_definitions(moult_test_world PRIVATE _GNU_SOURCE)
+target_link_libraries(moult_test_world PUBLIC moult_server_control moult_test_support)
+
 file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/unit"
      "${CMAKE_SOURCE_DIR}/tests/unit/*_test.c")
 foreach(test ${unit_tests})
@@ -38,6 +43,12 @@ foreach(test ${unit_tests})
     add_executable(${target} "tests/unit/${test}" ${helpers})
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE MOULT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(${target} PRIVATE ${lib} moult_test_support PkgConfig::CMOCKA)
+    if(folder MATCHES "^server/(http|mqtt)$")
+        target_link_libraries(${target} PRIVATE moult_test_world)
+    endif()
+    if(folder STREQUAL "server/mqtt")
+        add_dependencies(${target} moult) # makes certificates and the broker's configuration
+    endif()
     add_test(NAME "${folder}/${module}" COMMAND ${target} WORKING_DIRECTORY "${CMAKE_BINARY_DIR}")
     set(labels short)
     if("${folder}/${module}" IN_LIST slow_tests)
