@@ -1,5 +1,5 @@
-/* wake_publisher_test.c - wakes through a real broker, with the keys, configuration and access list
- * that `moult dev init` writes. */
+/* wake_publisher_test.c - wakes through a real broker, with the keys, the configuration and the
+ * access list that `moult dev init` writes. */
 #include "server/mqtt/wake_publisher.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static const char *path_of(const char *name)
     return out;
 }
 
-/* --- programs ------------------------------------------------------------------------------ */
+/* --- programs ------------------------------------------------------------------------- */
 
 static pid_t spawn(const char *const argv[])
 {
@@ -137,7 +137,7 @@ static void stop_broker(void)
         path_of("mosquitto/mosquitto.db")); /* nothing is kept from one start to the next */
 }
 
-/* --- a client of the broker ---------------------------------------------------------------- */
+/* --- a client of the broker ----------------------------------------------------------- */
 
 struct message {
     char topic[64];
@@ -233,7 +233,7 @@ static void listener_close(struct listener *listener)
     mosquitto_destroy(listener->client);
 }
 
-/* --- the world ----------------------------------------------------------------------------- */
+/* --- the world ------------------------------------------------------------------------ */
 
 /* The identities of `moult dev device`, as devices of the world. */
 static void take_identity(struct toy *toy, unsigned n)
@@ -361,7 +361,7 @@ static struct moult_wake wake_in(const struct message *message)
     return wake;
 }
 
-/* --- tests --------------------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------------------- */
 
 static struct listener listener, other;
 
@@ -638,7 +638,7 @@ static void test_stop_does_not_wait_for_a_broker_that_is_silent(void **state)
     close(fd);
 }
 
-/* --- start and end ------------------------------------------------------------------------- */
+/* --- start and end -------------------------------------------------------------------- */
 
 static void make_keys(void)
 {
