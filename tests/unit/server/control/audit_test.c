@@ -1,4 +1,5 @@
-/* audit_test.c - server/control/audit.c: the worked example of docs/spec/audit.md, and whether
+/* audit_test.c - server/control/audit.c: the worked example of docs/spec/audit.md, and
+ * whether
  * anything that somebody changes behind the chain's back is noticed. */
 #include "server/control/audit.h"
 #include <stdio.h>
@@ -110,7 +111,7 @@ static void test_an_empty_chain_is_whole(void **state)
     assert_int_equal(rows, 0);
 }
 
-/* --- what somebody may do to the table ------------------------------------------------------ */
+/* --- what somebody may do to the table ------------------------------------------------ */
 
 enum { ROWS = 8 };
 
@@ -245,7 +246,8 @@ static void hash_of_row(unsigned index, uint8_t out[32])
     sql_done(s);
 }
 
-/* Who may write the table can also compute hashes. What he cannot do is arrive at a hash that
+/* Who may write the table can also compute hashes. What he cannot do is arrive at a hash
+ * that
  * somebody noted down outside. */
 static void test_a_rewritten_end_does_not_arrive_at_the_hash_that_was_noted(void **state)
 {
@@ -274,7 +276,7 @@ static void test_another_fleet_has_another_chain(void **state)
     chain.fleet_id = fleet_id;
 }
 
-/* --- texts ------------------------------------------------------------------------------------ */
+/* --- texts ---------------------------------------------------------------------------- */
 
 static void check_text(unsigned index, const char *column, const char *want)
 {
@@ -320,7 +322,7 @@ static void test_texts_are_tidied_and_limited(void **state)
     assert_int_equal(first_bad(NULL), 0);
 }
 
-/* --- as operators see it ---------------------------------------------------------------------- */
+/* --- as operators see it -------------------------------------------------------------- */
 
 struct list_call {
     struct control_page page;

@@ -1,4 +1,5 @@
-/* wake_publisher_test.c - wakes through a real broker, with the keys, the configuration and the
+/* wake_publisher_test.c - wakes through a real broker, with the keys, the configuration and
+ * the
  * access list that `moult dev init` writes. */
 #include "server/mqtt/wake_publisher.h"
 #include <arpa/inet.h>
