@@ -251,13 +251,15 @@ enum moult_status store_device_save_running(struct store_db *db,
 {
     struct sql_statement *s = sql_prepare(
         db, "UPDATE device SET running_digest = ?2, running_sequence = ?3, "
-            "running_state = ?4, running_version = ?5, keyset_version = ?6 WHERE num = ?1");
+            "running_state = ?4, running_version = ?5, keyset_version = ?6, class = ?7 "
+            "WHERE num = ?1");
     sql_bind_int(s, 1, d->num);
     bind_running(s, 2, d);
     sql_bind_int(s, 3, (int64_t)d->running_sequence);
     sql_bind_int(s, 4, d->running_state);
     bind_text(s, 5, d->running_version);
     sql_bind_int(s, 6, d->keyset_version);
+    sql_bind_bytes(s, 7, (struct moult_bytes){d->class_id, sizeof d->class_id});
     return run_one(db, s);
 }
 

@@ -82,7 +82,7 @@ MOULT_MUST_CHECK enum moult_status
 store_device_save_state(struct store_db *db, const struct store_device *device);
 MOULT_MUST_CHECK enum moult_status /* class, name, serial, group */
 store_device_save_labels(struct store_db *db, const struct store_device *device);
-MOULT_MUST_CHECK enum moult_status /* running_*, keyset_version */
+MOULT_MUST_CHECK enum moult_status /* running_*, keyset_version, class */
 store_device_save_running(struct store_db *db, const struct store_device *device);
 MOULT_MUST_CHECK enum moult_status /* chip, revision, secure version, version; and facts */
 store_device_save_facts(struct store_db *db, const struct store_device *device,
