@@ -66,6 +66,7 @@ static enum moult_status enrol(struct visit *v)
              v->request->address ? v->request->address : "");
     enum moult_status st = store_device_insert(v->db, &v->device);
     if (st != MOULT_OK) { return st; }
+    effects_new_device(&v->control->effects);
     return put_device_event(
         v, "device.enrolled",
         config->accept_on_first_use
@@ -86,6 +87,10 @@ static enum moult_status identify(struct visit *v, bool *is_refused)
     }
     if (memcmp(v->request->message->device_id, id, 16) != 0) {
         refuse(v, 403, MOULT_D_API_DEVICE_ID);
+        return MOULT_OK;
+    }
+    if (st == MOULT_E_NOENT && !control_has_room(v->control)) {
+        refuse(v, 503, MOULT_D_API_BUSY);
         return MOULT_OK;
     }
     if (st == MOULT_E_NOENT) { st = enrol(v); }

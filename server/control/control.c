@@ -86,6 +86,12 @@ static void apply_plan(struct control *control, const struct effect *effect)
     }
 }
 
+bool control_has_room(const struct control *control)
+{
+    return device_table_count(control->devices) + control->effects.new_count <
+           control->config.devices_max;
+}
+
 static void apply_device(struct control *control, const struct effect *effect)
 {
     if (device_table_put(control->devices, &effect->device, NULL)) { return; }

@@ -23,12 +23,14 @@ void effects_release(struct effects *effects)
 void effects_job_begins(struct effects *effects)
 {
     effects->job_start = effects->count;
+    effects->job_new_count = effects->new_count;
     effects->has_failed = false;
 }
 
 void effects_job_undone(struct effects *effects)
 {
     drop_from(effects, effects->job_start);
+    effects->new_count = effects->job_new_count;
     effects->has_failed = false;
 }
 
@@ -36,6 +38,7 @@ void effects_clear(struct effects *effects)
 {
     drop_from(effects, 0);
     effects->job_start = 0;
+    effects->new_count = effects->job_new_count = 0;
     if (effects->capacity > 4096) { /* after a bulk verb: give the memory back */
         mem_free(effects->items);
         effects->items = NULL;
@@ -75,6 +78,11 @@ void effects_num(struct effects *effects, enum effect_kind kind, int64_t num)
 {
     struct effect effect = {.kind = kind, .num = num};
     effects_push(effects, &effect);
+}
+
+void effects_new_device(struct effects *effects)
+{
+    effects->new_count++;
 }
 
 enum moult_status effects_status(const struct effects *effects)

@@ -44,8 +44,10 @@ struct effect {
 struct effects {
     struct effect *items; /* owned */
     size_t count, capacity;
-    size_t job_start; /* items from here on are of the job that runs */
-    bool has_failed;  /* one did not fit: the job must fail */
+    size_t job_start;     /* items from here on are of the job that runs */
+    size_t new_count;     /* devices inserted that the table does not have yet */
+    size_t job_new_count; /* the same, before the job that runs */
+    bool has_failed;      /* one did not fit: the job must fail */
 };
 
 void effects_release(struct effects *effects);
@@ -57,6 +59,8 @@ void effects_clear(struct effects *effects);      /* drops all */
 void effects_push(struct effects *effects, const struct effect *effect);
 void effects_device(struct effects *effects, const struct device_durable *device);
 void effects_num(struct effects *effects, enum effect_kind kind, int64_t num);
+/* A device was inserted: it takes room in the table from now on. */
+void effects_new_device(struct effects *effects);
 
 /* MOULT_OK, or MOULT_E_NOMEM when an effect of this job did not fit. */
 MOULT_MUST_CHECK enum moult_status effects_status(const struct effects *effects);

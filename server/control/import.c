@@ -7,9 +7,11 @@
 #include "server/base/mem.h"
 #include "server/control/audit.h"
 #include "server/control/csv.h"
+#include "server/control/device_move.h"
 #include "server/control/internal.h"
 #include "server/control/problem.h"
 #include "server/control/registry.h"
+#include "server/control/rollout_work.h"
 #include "server/store/store_device.h"
 #include "server/store/store_event.h"
 
@@ -86,6 +88,17 @@ static bool take_column(struct control_import *import, size_t i, const char *nam
     return false;
 }
 
+static bool is_repeated(const struct control_import *import, size_t column)
+{
+    for (size_t i = 0; i < column; i++) {
+        if (import->columns[i] == import->columns[column] &&
+            strcmp(import->names[i], import->names[column]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum moult_status take_header(struct control_import *import,
                                      struct control_problem *problem)
 {
@@ -100,6 +113,10 @@ static enum moult_status take_header(struct control_import *import,
         const char *name = import->csv.field[i];
         if (!take_column(import, i, name)) {
             return problem_field(problem, MOULT_D_IMPORT_ROW, name, want, name);
+        }
+        if (is_repeated(import, i)) {
+            return problem_field(problem, MOULT_D_IMPORT_ROW, name, "each column once",
+                                 name);
         }
         has_key =
             has_key || import->columns[i] == COLUMN_ID || import->columns[i] == COLUMN_SPKI;
@@ -270,19 +287,11 @@ static enum moult_status note(const struct control_call *call, int64_t device,
 static void tell_table(const struct control_call *call, const struct store_device *device,
                        const struct row *row)
 {
-    struct control *control = call->control;
-    struct device_durable durable = {0};
-    uint32_t index = device_table_find_num(control->devices, device->num);
-    if (index != DEVICE_NONE) {
-        device_table_get(control->devices, index, &durable, NULL);
-    } else {
-        durable.num = device->num;
-        durable.class_index = row->class_index;
-        memcpy(durable.id, device->id, sizeof durable.id);
-        memcpy(durable.spki, device->spki, sizeof durable.spki);
-    }
-    durable.state = device->state;
-    effects_device(&control->effects, &durable);
+    struct device_durable durable = {
+        .num = device->num, .class_index = row->class_index, .state = device->state};
+    memcpy(durable.id, device->id, sizeof durable.id);
+    memcpy(durable.spki, device->spki, sizeof durable.spki);
+    effects_device(&call->control->effects, &durable);
 }
 
 static enum moult_status create(const struct control_call *call,
@@ -294,7 +303,7 @@ static enum moult_status create(const struct control_call *call,
         bad(row, "spki_sha256", "a fingerprint for a new device", "none");
         return MOULT_OK;
     }
-    if (device_table_count(control->devices) >= control->config.devices_max) {
+    if (!control_has_room(control)) {
         bad(row, "", "fewer devices than enrol.devices_max", "the registry is full");
         return MOULT_OK;
     }
@@ -315,45 +324,71 @@ static enum moult_status create(const struct control_call *call,
         st = note(call, device.num, "device.imported", "added by import");
     }
     if (st == MOULT_OK) {
+        effects_new_device(&control->effects);
         tell_table(call, &device, row);
         import->created++;
     }
     return st;
 }
 
+static bool names_other_class(const struct control *control,
+                              const struct store_device *device, const struct row *row)
+{
+    const char *name = row->label[COLUMN_CLASS];
+    return name && name[0] &&
+           memcmp(device->class_id, control->config.classes[row->class_index].id, 16) != 0;
+}
+
+/* What a known device is, beside its labels, is not for a file to change. */
+static bool may_update(const struct control *control, const struct store_device *device,
+                       struct row *row)
+{
+    bool is_pending = device->state == DEVICE_PENDING;
+    if (row->has_spki && memcmp(device->spki, row->spki, 32) != 0) {
+        return bad(row, "spki_sha256", "the fingerprint that this id has",
+                   row->label[COLUMN_SPKI]);
+    }
+    if (!is_pending && row->state && row->state != (enum device_state)device->state) {
+        return bad(row, "state", "the state it has (change it with moult device VERB)",
+                   row->label[COLUMN_STATE]);
+    }
+    if (!is_pending && names_other_class(control, device, row)) {
+        return bad(row, "class", "the class it has (its firmware decides)",
+                   row->label[COLUMN_CLASS]);
+    }
+    return true;
+}
+
+/* A fingerprint in a file is a word for the device; its id alone is not. */
+static enum device_state state_after(const struct store_device *device,
+                                     const struct row *row)
+{
+    if (device->state != DEVICE_PENDING) { return (enum device_state)device->state; }
+    if (row->state) { return row->state; }
+    return row->has_spki ? DEVICE_ACCEPTED : DEVICE_PENDING;
+}
+
 static enum moult_status update(const struct control_call *call,
                                 struct control_import *import, struct store_device *device,
                                 struct row *row)
 {
-    if (row->has_spki && memcmp(device->spki, row->spki, 32) != 0) {
-        bad(row, "spki_sha256", "the fingerprint that this id has",
-            row->label[COLUMN_SPKI]);
-        return MOULT_OK;
+    if (!may_update(call->control, device, row)) { return MOULT_OK; }
+    enum device_state state = state_after(device, row);
+    bool labels = set_labels(device, row), attributes = false;
+    if (names_other_class(call->control, device, row)) {
+        memcpy(device->class_id, call->control->config.classes[row->class_index].id, 16);
+        labels = true;
     }
-    bool was_pending = device->state == DEVICE_PENDING;
-    enum device_state state = was_pending && row->has_spki && !row->state ? DEVICE_ACCEPTED
-                              : was_pending && row->state
-                                  ? row->state
-                                  : (enum device_state)device->state;
-    if (!was_pending && row->state && row->state != (enum device_state)device->state) {
-        bad(row, "state", "the state it has (change it with moult device VERB)",
-            row->label[COLUMN_STATE]);
-        return MOULT_OK;
-    }
-    bool changed = set_labels(device, row), attributes = false;
-    enum moult_status st = changed ? store_device_save_labels(call->db, device) : MOULT_OK;
+    bool moves = device->state != (uint8_t)state;
+    enum moult_status st = labels ? store_device_save_labels(call->db, device) : MOULT_OK;
     if (st == MOULT_OK) { st = set_attributes(call, import, device->num, &attributes); }
-    bool moved = device->state != (uint8_t)state;
-    if (st == MOULT_OK && moved) {
-        device->state = (uint8_t)state;
-        st = store_device_save_state(call->db, device);
-        if (st == MOULT_OK) {
-            st = note(call, device->num, "device.accepted", "named by an import");
-        }
-        if (st == MOULT_OK) { tell_table(call, device, row); }
+    if (st == MOULT_OK && moves) {
+        st = device_move(call, device, state, "named by an import, was pending");
+    } else if (st == MOULT_OK && (labels || attributes)) {
+        st = device_relabelled(call, device);
     }
-    import->updated += changed || attributes || moved;
-    import->unchanged += !(changed || attributes || moved);
+    import->updated += labels || attributes || moves;
+    import->unchanged += !(labels || attributes || moves);
     return st;
 }
 
@@ -421,9 +456,11 @@ enum moult_status control_import_step(const struct control_call *call,
     if (st == MOULT_OK) { st = run_rows(call, import); }
     *is_done = st == MOULT_E_NOENT;
     if (*is_done) { st = MOULT_OK; }
+    if (st == MOULT_OK) { st = rollouts_settle(call->control, call->db, call->now_ms); }
     if (call->dry_run) {
         store_savepoint_undo(call->db);
         effects_job_undone(&call->control->effects);
+        rollout_cache_job_undone(&call->control->rollouts);
     } else if (st == MOULT_OK) {
         st = effects_status(&call->control->effects);
     }

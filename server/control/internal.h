@@ -48,6 +48,9 @@ struct control {
     int64_t alive_ms;           /* writer: last "alive" in the database */
 };
 
+/* Whether one more device fits, those counted that are not committed yet. Writer. */
+bool control_has_room(const struct control *control);
+
 /* Index of a class in the configuration; 0 for one that is not in it. */
 uint8_t control_class_index(const struct control_config *config, const uint8_t id[16]);
 

@@ -6,6 +6,7 @@
 #include "formats/codes.h"
 #include "server/base/arena.h"
 #include "server/base/mem.h"
+#include "server/control/device_move.h"
 #include "server/control/dryrun.h"
 #include "server/control/events.h"
 #include "server/control/page.h"
@@ -148,38 +149,13 @@ static const struct verb *verb_named(const struct control_call *call, const char
     return NULL;
 }
 
-/* Leaving `accepted` ends what the device is doing. */
-static enum moult_status end_assignment(struct assigned *a)
+static enum moult_status move(const struct control_call *call, const struct verb *verb,
+                              struct store_device *device)
 {
-    if (!a->is_there || !assignment_is_active(a->engine.state)) { return MOULT_OK; }
-    struct assignment_event event = {.kind = ASSIGNMENT_EV_LOST, .now_ms = a->now_ms};
-    struct assignment_effect effect;
-    return assigned_step(a, &event, NULL, &effect);
-}
-
-static enum moult_status move_device(const struct control_call *call,
-                                     const struct verb *verb, struct store_device *device)
-{
-    char kind[40], text[EVENT_TEXT_SIZE];
-    snprintf(kind, sizeof kind, "device.%s", device_state_word(verb->to));
+    char text[EVENT_TEXT_SIZE];
     snprintf(text, sizeof text, "%s by %s, was %s", device_state_word(verb->to),
              call->actor.name, device_state_word(device->state));
-    struct store_event event = {
-        .time_ms = call->now_ms, .device = device->num, .kind = kind, .text = text};
-    device->state = (uint8_t)verb->to;
-
-    struct assigned a;
-    assigned_init(&a, call->control, call->db, device, call->now_ms);
-    enum moult_status st = store_device_save_state(call->db, device);
-    if (st == MOULT_OK) { st = event_put(call->db, &event, NULL); }
-    if (st == MOULT_OK) { st = assigned_active(&a); }
-    if (st == MOULT_OK && verb->to != DEVICE_ACCEPTED) { st = end_assignment(&a); }
-    if (st == MOULT_OK) { st = assigned_save(&a); }
-    if (st == MOULT_OK) { st = rollouts_join(&a); }
-    if (st == MOULT_OK) { assigned_publish(&a); }
-    bool is_wanted = st == MOULT_OK && verb->to == DEVICE_ACCEPTED;
-    if (is_wanted) { effects_num(&call->control->effects, EFFECT_WAKE, device->num); }
-    return st;
+    return device_move(call, device, verb->to, text);
 }
 
 enum moult_status control_device_verb(const struct control_call *call, const char *id,
@@ -200,7 +176,7 @@ enum moult_status control_device_verb(const struct control_call *call, const cha
     st = change_begin(call);
     if (st != MOULT_OK) { return st; }
     if (verb->from & BIT(device.state)) {
-        st = move_device(call, verb, &device);
+        st = move(call, verb, &device);
     } else {
         st = problem_set(call->problem, MOULT_D_DEVICE_STATE, verb->expected,
                          device_state_word(device.state));
@@ -246,7 +222,7 @@ static enum moult_status move_many(const struct control_call *call, const struct
         struct store_device device;
         st = store_device_by_num(call->db, many->nums[i], &device);
         if (st != MOULT_OK || !(verb->from & BIT(device.state))) { continue; }
-        st = move_device(call, verb, &device);
+        st = move(call, verb, &device);
         (*changed)++;
     }
     return st == MOULT_OK ? rollouts_settle(call->control, call->db, call->now_ms) : st;
