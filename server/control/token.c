@@ -47,7 +47,7 @@ unsigned role_parse(const char *words)
         if (!bit) { return 0; }
         result |= bit;
         words += size;
-        words += *words == ',';
+        if (*words == ',' && *++words == '\0') { return 0; } /* nothing behind it */
     }
     return result;
 }
