@@ -17,9 +17,11 @@
 
 struct http_server;
 
-/* Counters of the device API, looked up once. */
+/* Counters of the device API, looked up once. Control counts the check-ins it has seen;
+ * malformed
+ * ones it never does. */
 struct env_metrics {
-    struct metric *checkin_idle, *checkin_written, *checkin_refused, *download_bytes;
+    struct metric *checkin_refused;
     struct metrics_histogram *checkin_us;
 };
 

@@ -57,7 +57,6 @@ static void set_reply(struct checkin_call *call, struct moult_bytes envelope)
 static void set_refusal(struct checkin_call *call)
 {
     const struct control_checkin_result *result = &call->result;
-    metrics_add(call->env->counts.checkin_refused, 1);
     struct http_problem problem = {.status = result->status,
                                    .code = result->detail,
                                    .want = "the rules of this code's page",
@@ -112,7 +111,6 @@ static void done_write(void *context, enum moult_status status)
 {
     struct checkin_call *call = context;
     if (status == MOULT_OK) {
-        metrics_add(call->env->counts.checkin_written, 1);
         answer(call);
         return;
     }
@@ -145,7 +143,6 @@ enum moult_status handle_checkin(struct http_request *request, const struct env 
         control_checkin_fast(env->control, &call->asked, &call->result);
     call->handle = http_reply_later(request, reply);
     if (path == CONTROL_DONE) {
-        metrics_add(env->counts.checkin_idle, call->result.status == 200);
         answer(call);
         return MOULT_OK;
     }

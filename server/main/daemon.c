@@ -255,8 +255,6 @@ static void fill_env(struct daemon *d)
         .started_ms = clock_monotonic_ms(clock_system()),
     };
     d->env.counts = (struct env_metrics){
-        .checkin_idle = checkin_counter(d, "idle"),
-        .checkin_written = checkin_counter(d, "written"),
         .checkin_refused = checkin_counter(d, "refused"),
         .checkin_us = metrics_histogram(
             d->metrics,
