@@ -263,6 +263,7 @@ static void plug_in(struct world *w)
     w->port.http_cancel = update_server_cancel;
     w->port.random = draw;
     w->port.log = trace;
+    if (w->rewire) { w->rewire(w); }
 }
 
 bool world_boot(struct world *w, uint8_t reset)

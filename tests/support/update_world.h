@@ -108,8 +108,10 @@ struct world {
     int32_t set_boot_error, mark_valid_error, mark_invalid_error;
     uint8_t battery_percent; /* 0: mains */
     uint8_t signal_dbm;
-    const char *hook_state;        /* when the engine reaches this state ... */
-    void (*hook)(struct world *w); /* ... this happens, once */
+    const char *hook_state;          /* when the engine reaches this state ... */
+    void (*hook)(struct world *w);   /* ... this happens, once */
+    void (*rewire)(struct world *w); /* after every boot: puts callbacks into w->port */
+    void *own;                       /* whatever those callbacks need; borrowed */
 
     /* --- the server --- */
     bool is_down; /* refuses connections */
