@@ -59,7 +59,7 @@ soak: ## hours: SECONDS_EACH=3600 of fuzzing per target, then chaos ROUNDS=20 ti
 check: ## exactly what CI runs
 	@.ci/run
 
-sizes: ## code, RAM and deepest frame of the device library on RV32IMC, against its budget
+sizes: ## code, RAM, stack and heap calls of the device library on RV32IMC, against its budget
 	@tools/size-report
 
 numbers: ## function and file lengths, comments, asserts, heap calls
