@@ -23,6 +23,7 @@ enum {
 };
 
 struct ask {
+    struct ask *next; /* in the list of the handover */
     enum signer_operation operation;
     signer_done done;
     void *context;
@@ -42,6 +43,8 @@ struct signer_client {
     /* The thread's own. */
     int fd; /* -1: not connected */
     bool greeted;
+    struct ask *handover, **handover_end; /* what it asked; goes before the queue. Owned */
+    size_t handover_count;
     uint64_t attempt_ms;                    /* monotonic: no connection is tried before */
     uint64_t heard_ms;                      /* monotonic: since then an answer is awaited */
     struct ask *sent[SIGNER_CLIENT_WINDOW]; /* ring; owned */
@@ -50,6 +53,9 @@ struct signer_client {
     size_t input_size, output_size, output_sent;
     uint8_t input[INPUT_SIZE], output[OUTPUT_SIZE];
 };
+
+/* The client whose options.connected() runs on this thread. */
+static _Thread_local const struct signer_client *handing_over;
 
 static void finish(struct ask *ask, uint16_t detail, struct moult_bytes body)
 {
@@ -63,9 +69,32 @@ static void fail(struct ask *ask, const char *why)
     finish(ask, MOULT_D_API_SIGNER, text);
 }
 
+/* The oldest request of the handover. NULL: none is left. */
+static struct ask *take_handover(struct signer_client *client)
+{
+    struct ask *ask = client->handover;
+    if (!ask) { return NULL; }
+    client->handover = ask->next;
+    if (!client->handover) { client->handover_end = &client->handover; }
+    client->handover_count--;
+    return ask;
+}
+
+static enum moult_status put_handover(struct signer_client *client, struct ask *ask)
+{
+    if (client->handover_count == SIGNER_CLIENT_QUEUE_MAX) { return MOULT_E_BUSY; }
+    *client->handover_end = ask;
+    client->handover_end = &ask->next;
+    client->handover_count++;
+    return MOULT_OK;
+}
+
 static void fail_waiting(struct signer_client *client, const char *why)
 {
     struct ask *ask;
+    while ((ask = take_handover(client)) != NULL) {
+        fail(ask, why);
+    }
     for (size_t n = queue_count(&client->queue); n > 0; n--) {
         if (queue_pop(&client->queue, &ask) == MOULT_OK) { fail(ask, why); }
     }
@@ -135,7 +164,9 @@ static bool take_hello(struct signer_client *client, uint16_t detail,
     log_info(&client->options.log, "signer_connected", "keyset_version",
              hello.keyset_version);
     if (client->options.connected) {
+        handing_over = client;
         client->options.connected(client->options.context, &hello);
+        handing_over = NULL;
     }
     atomic_store(&client->is_connected, true);
     return true;
@@ -192,13 +223,21 @@ static bool flush_output(struct signer_client *client)
     return true;
 }
 
+/* The next request to be sent: what was asked between connect and hello is in the queue
+ * already, but the signer would refuse it before it knows keyset and releases. */
+static bool take_next(struct signer_client *client, struct ask **ask)
+{
+    *ask = take_handover(client);
+    return *ask || queue_pop(&client->queue, ask) == MOULT_OK;
+}
+
 /* Moves waiting requests into the output, as far as window and buffer go. */
 static void send_waiting(struct signer_client *client)
 {
     struct ask *ask;
     while (client->sent_count < SIGNER_CLIENT_WINDOW &&
            OUTPUT_SIZE - client->output_size >= SIGNER_FRAME_HEAD + SIGNER_FRAME_MAX &&
-           queue_pop(&client->queue, &ask) == MOULT_OK) {
+           take_next(client, &ask)) {
         if (client->sent_count == 0) {
             client->heard_ms = clock_monotonic_ms(clock_system());
         }
@@ -267,6 +306,7 @@ enum moult_status signer_client_start(const struct signer_client_options *option
         client->options.answer_ms = SIGNER_CLIENT_ANSWER_MS;
     }
     client->fd = -1;
+    client->handover_end = &client->handover;
 
     st = MOULT_E_RANGE;
     int n = snprintf(client->socket_path, sizeof client->socket_path, "%s",
@@ -320,7 +360,8 @@ enum moult_status signer_client_ask(struct signer_client *client,
     ask->context = context;
     ask->size = body.size;
     if (body.size > 0) { memcpy(ask->body, body.data, body.size); }
-    enum moult_status st = queue_push(&client->queue, &ask);
+    enum moult_status st = handing_over == client ? put_handover(client, ask)
+                                                  : queue_push(&client->queue, &ask);
     if (st != MOULT_OK) { mem_free(ask); }
     return st;
 }

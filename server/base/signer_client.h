@@ -43,8 +43,8 @@ struct signer_client_options {
     unsigned answer_ms;      /* 0: SIGNER_CLIENT_ANSWER_MS */
     struct log log;
     /* Each time a signer answers the hello, before any request is sent to it: hand over the
-     * keyset, then the releases, with signer_client_ask(). On the client's thread. NULL:
-     * not needed. */
+     * keyset, then the releases, with signer_client_ask(). What is asked in here is sent
+     * before anything that waits already. On the client's thread. NULL: not needed. */
     void (*connected)(void *context, const struct signer_hello *hello);
     void *context; /* borrowed */
 };

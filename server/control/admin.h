@@ -43,7 +43,8 @@ MOULT_MUST_CHECK enum moult_status control_token_find(struct control *control,
                                                       const char *text, int64_t now_ms,
                                                       struct control_token *out);
 /* Writer. Adds a token, or gives one of that name other roles and digest; text is not kept.
- * expires_ms 0: never. MOULT_OK; MOULT_E_ARG with problem. */
+ * expires_ms 0: never. It opens doors from COMMIT on. MOULT_OK; MOULT_E_ARG with problem;
+ * other statuses, with problem: the job must fail. */
 MOULT_MUST_CHECK enum moult_status control_token_set(const struct control_call *call,
                                                      const char *name, const char *text,
                                                      unsigned roles, int64_t expires_ms);

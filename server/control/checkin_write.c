@@ -234,6 +234,7 @@ static enum moult_status grant(struct visit *v)
                                 &release)) {
         return MOULT_OK;
     }
+    struct rollout bucket = a->slot->work->engine; /* taken from only with the grant */
     struct grant g = {
         .control = v->control,
         .db = v->db,
@@ -243,14 +244,17 @@ static enum moult_status grant(struct visit *v)
         .release = &release,
         .assignment = &a->engine,
         .takes_offer = true,
-        /* The bucket is of this process only: filling it anew after a restart is
-         * harmless. */
-        .rate = &a->slot->work->engine,
+        .rate = &bucket,
     };
     enum moult_status st = MOULT_OK;
     enum grant_verdict verdict = grant_examine(&g, NULL, NULL, &st);
     v->wait_ms = g.wait_ms;
     if (st != MOULT_OK || verdict != GRANT_PASS) { return st; }
+    /* The bucket is of this process only: filling it anew after a restart is harmless. But
+     * a job that is undone gives its offer back, so the rollout is touched first. */
+    struct control_rollout *rollout = rollout_cache_touch(&v->control->rollouts, a->slot);
+    rollout->engine.rate_tokens = bucket.rate_tokens;
+    rollout->engine.rate_ms = bucket.rate_ms;
     st = draw_deployment(v);
     if (st != MOULT_OK) { return st; }
     a->row.has_from_digest = true;

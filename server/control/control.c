@@ -99,6 +99,12 @@ static void apply_device(struct control *control, const struct effect *effect)
               device_table_count(control->devices), "limit", control->config.devices_max);
 }
 
+static void apply_token(struct control *control, const struct token_entry *token)
+{
+    if (token_table_set(&control->tokens, token)) { return; }
+    log_error(&control->parts.log, "token_table_full", "limit", TOKENS_MAX);
+}
+
 static void apply(struct control *control, struct effect *effect)
 {
     uint32_t index;
@@ -129,6 +135,9 @@ static void apply(struct control *control, struct effect *effect)
     case EFFECT_KEYSET:
         ok = statement_cache_add_keyset(&control->statements, effect->data);
         break;
+    case EFFECT_TOKEN:
+        apply_token(control, effect->data);
+        return;
     }
     effect->data = NULL; /* moved into the cache */
     if (!ok) { log_error(&control->parts.log, "statement_cache_full"); }

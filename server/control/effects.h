@@ -25,6 +25,7 @@ enum effect_kind {
     EFFECT_PLANNED, /* devices of `data` (count rows) are planned in rollout `num` */
     EFFECT_RELEASE, /* data: a struct store_release to cache */
     EFFECT_KEYSET,  /* data: a struct cached_keyset to cache */
+    EFFECT_TOKEN,   /* data: a struct token_entry that opens doors from now on */
 };
 
 struct effect_plan_row {

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "formats/codes.h"
 #include "formats/token.h"
+#include "server/base/mem.h"
 #include "server/control/audit.h"
 #include "server/control/internal.h"
 #include "server/store/store_admin.h"
@@ -86,23 +87,52 @@ static enum moult_status refuse_token(const struct control_call *call, const cha
     return MOULT_E_ARG;
 }
 
-static bool add_entry(struct control *control, const struct store_token *token)
+static struct token_entry entry_of(const struct store_token *token)
 {
     struct token_entry entry = {.token.roles = token->roles,
                                 .expires_ms = token->expires_ms};
     snprintf(entry.token.name, sizeof entry.token.name, "%s", token->name);
     memcpy(entry.sha256, token->sha256, 32);
-    return token_table_set(&control->tokens, &entry);
+    return entry;
 }
 
 static bool load_one(void *context, const struct store_token *token)
 {
-    return add_entry(context, token);
+    struct control *control = context;
+    struct token_entry entry = entry_of(token);
+    return token_table_set(&control->tokens, &entry);
 }
 
 enum moult_status control_tokens_load(struct control *control, struct store_db *db)
 {
     return store_token_each(db, load_one, control);
+}
+
+/* A token opens nothing before COMMIT: what it did could outlive it otherwise. */
+static enum moult_status show_token(struct control *control,
+                                    const struct store_token *token)
+{
+    struct token_entry entry = entry_of(token);
+    if (!control->is_live) { /* before the store's threads run there is none to wait for */
+        return token_table_set(&control->tokens, &entry) ? MOULT_OK : MOULT_E_SPACE;
+    }
+    struct effect effect = {.kind = EFFECT_TOKEN, .data = mem_copy(&entry, sizeof entry)};
+    if (!effect.data) { return MOULT_E_NOMEM; }
+    effects_push(&control->effects, &effect);
+    return effects_status(&control->effects);
+}
+
+static enum moult_status store_token(const struct control_call *call,
+                                     const struct store_token *token)
+{
+    char words[64];
+    role_words(token->roles, words);
+    enum moult_status st = store_token_set(call->db, token);
+    if (st == MOULT_OK) {
+        st = control_audit(call, "token.set", token->name,
+                           json_pack("{s:s}", "roles", words));
+    }
+    return st == MOULT_OK ? show_token(call->control, token) : st;
 }
 
 enum moult_status control_token_set(const struct control_call *call, const char *name,
@@ -121,19 +151,17 @@ enum moult_status control_token_set(const struct control_call *call, const char 
                                 .roles = role_bits,
                                 .created_ms = call->now_ms,
                                 .expires_ms = expires_ms};
+    uint32_t others = 0;
     enum moult_status st = moult_sha256_once(
         call->control->parts.crypto, (const uint8_t *)text, strlen(text), token.sha256);
-    if (st == MOULT_OK) { st = store_token_set(call->db, &token); }
+    if (st == MOULT_OK) { st = store_token_count_others(call->db, name, &others); }
+    if (st == MOULT_OK && others >= TOKENS_MAX) {
+        return refuse_token(call, "1,000 tokens are the limit");
+    }
+    if (st == MOULT_OK) { st = store_token(call, &token); }
     if (st == MOULT_E_EXISTS) {
         return refuse_token(call, "another name has this token already");
     }
-    char words[64];
-    role_words(role_bits, words);
-    if (st == MOULT_OK) {
-        st = control_audit(call, "token.set", name, json_pack("{s:s}", "roles", words));
-    }
-    if (st != MOULT_OK) { return refuse_token(call, "the store could not keep it"); }
-    return add_entry(call->control, &token)
-               ? MOULT_OK
-               : refuse_token(call, "1,000 tokens are the limit");
+    if (st != MOULT_OK) { refuse_token(call, "the store could not keep it"); }
+    return st;
 }

@@ -37,6 +37,18 @@ enum moult_status store_token_each(struct store_db *db,
     return st == MOULT_E_NOENT ? MOULT_OK : st;
 }
 
+enum moult_status store_token_count_others(struct store_db *db, const char *name,
+                                           uint32_t *count)
+{
+    struct sql_statement *s =
+        sql_prepare(db, "SELECT count(*) FROM token WHERE name <> ?1");
+    sql_bind_text(s, 1, name);
+    enum moult_status st = sql_step(s);
+    if (st == MOULT_OK) { *count = (uint32_t)sql_int(s, 0); }
+    sql_done(s);
+    return st;
+}
+
 /* --- audit -------------------------------------------------------------------------- */
 
 enum moult_status store_audit_head(struct store_db *db, uint64_t *index, uint8_t hash[32])

@@ -25,6 +25,10 @@ store_token_each(struct store_db *db,
                  bool (*each)(void *context, const struct store_token *token),
                  void *context);
 
+/* How many tokens have another name than this. */
+MOULT_MUST_CHECK enum moult_status
+store_token_count_others(struct store_db *db, const char *name, uint32_t *count);
+
 /* Append-only; server/control/audit.h computes the hash. */
 struct store_audit {
     uint64_t index; /* 1, 2, 3 ... without a gap */

@@ -49,9 +49,17 @@ static void on_answer(void *context, uint16_t detail, struct moult_bytes body)
     pthread_mutex_unlock(&got.lock);
 }
 
+enum { HANDOVER = 5000 };       /* number of the first request of a handover */
+static unsigned handover_count; /* how many requests one is */
+
+static enum moult_status ask(unsigned n);
+
 static void on_connected(void *context, const struct signer_hello *hello)
 {
     (void)context; /* not needed */
+    for (unsigned i = 0; i < handover_count; i++) {
+        if (ask(HANDOVER + i) != MOULT_OK) { abort(); } /* not the test's thread */
+    }
     pthread_mutex_lock(&got.lock);
     got.greetings++;
     got.hello = *hello;
@@ -225,7 +233,7 @@ static int set_up(void **state)
 {
     (void)state; /* cmocka's signature */
     snprintf(path, sizeof path, "/tmp/moult-signer-test-%d.sock", (int)getpid());
-    got.count = got.greetings = 0;
+    got.count = got.greetings = handover_count = 0;
     memset(got.times, 0, sizeof got.times);
     client = NULL;
     return 0;
@@ -295,6 +303,59 @@ static void test_the_hello_is_told_and_requests_follow_it(void **state)
     wait_for(&got.count, 1);
     check_answers(0, 1, 0);
     assert_string_equal(got.text[0], "signed 0");
+}
+
+static void expect_requests(unsigned first, unsigned count)
+{
+    struct frame frame;
+    for (unsigned i = first; i < first + count; i++) {
+        char want[24];
+        read_frame(&frame);
+        int size = snprintf(want, sizeof want, "request %u", i);
+        assert_int_equal(frame.size, size);
+        assert_memory_equal(frame.body, want, frame.size);
+        reply(frame.id, 0, "ok", 2);
+    }
+}
+
+/* Orders asked between connect and hello would be refused by a signer that has not got the
+ * releases yet. */
+static void test_the_handover_goes_before_what_waits_already(void **state)
+{
+    (void)state;
+    enum { COUNT = 40, MANY = SIGNER_CLIENT_WINDOW + 30 };
+    handover_count = MANY; /* more than one window */
+    signer_listens(8);
+    client_starts(0);
+    signer_accepts();
+    expect_hello();
+    ask_many(0, COUNT);
+    reply_hello(1);
+    expect_requests(HANDOVER, MANY);
+    expect_requests(0, COUNT);
+    wait_for(&got.count, MANY + COUNT);
+    check_answers(HANDOVER, MANY, 0);
+    check_answers(0, COUNT, 0);
+}
+
+static void test_a_handover_that_is_cut_off_is_answered_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 10, MANY = SIGNER_CLIENT_WINDOW + 30 };
+    handover_count = MANY;
+    signer_listens(8);
+    client_starts(0);
+    signer_accepts();
+    expect_hello();
+    ask_many(0, COUNT);
+    reply_hello(1);
+    expect_requests(HANDOVER, 3);
+    wait_for(&got.count, 3);
+    signer_dies();
+    wait_for(&got.count, MANY + COUNT);
+    check_answers(HANDOVER, 3, 0);
+    check_answers(HANDOVER + 3, MANY - 3, MOULT_D_API_SIGNER);
+    check_answers(0, COUNT, MOULT_D_API_SIGNER);
 }
 
 static void test_many_requests_are_under_way_and_answers_keep_their_order(void **state)
@@ -769,6 +830,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_without_a_signer_requests_are_answered_at_once),
         TEST(test_the_hello_is_told_and_requests_follow_it),
+        TEST(test_the_handover_goes_before_what_waits_already),
+        TEST(test_a_handover_that_is_cut_off_is_answered_once),
         TEST(test_many_requests_are_under_way_and_answers_keep_their_order),
         TEST(test_at_most_the_window_is_sent_ahead),
         TEST(test_answers_in_small_pieces_are_put_together),

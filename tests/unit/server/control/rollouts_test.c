@@ -651,6 +651,26 @@ static void test_the_rate_limits_offers(void **state)
     world_close(w);
 }
 
+/* Whose check-in has been heard before, so that nothing else touches the rollout first. */
+static void test_a_check_in_that_is_lost_gives_its_offer_back(void **state)
+{
+    (void)state;
+    struct world *w = open_fleet(10, slow_rate);
+    json_decref(world_rollout(w, at_once, false));
+    for (unsigned i = 0; i < 10; i++) {
+        world_checkin(w, &w->toys[i], NULL, 0);
+    }
+    struct toy *late = &w->toys[9];
+    assert_int_equal(world_checkin(w, late, NULL, 0).order.action, MOULT_ACTION_NONE);
+    world_wait(w, 10000); /* one offer more */
+    world_checkin_lost(w, late);
+    struct told told = world_checkin(w, late, NULL, 0);
+    assert_int_equal(told.order.action, MOULT_ACTION_INSTALL);
+    told = world_checkin(w, &w->toys[8], NULL, 0);
+    assert_int_equal(told.order.action, MOULT_ACTION_NONE);
+    world_close(w);
+}
+
 static void test_wakes_follow_phases_and_end_with_assignments(void **state)
 {
     (void)state;
@@ -735,6 +755,7 @@ int main(void)
         cmocka_unit_test(test_devices_that_run_it_already_are_covered_not_counted),
         cmocka_unit_test(test_quarantine_ends_an_assignment),
         cmocka_unit_test(test_the_rate_limits_offers),
+        cmocka_unit_test(test_a_check_in_that_is_lost_gives_its_offer_back),
         cmocka_unit_test(test_wakes_follow_phases_and_end_with_assignments),
         cmocka_unit_test(test_an_etag_that_is_stale_is_refused),
         cmocka_unit_test(test_selectors_choose_the_target),

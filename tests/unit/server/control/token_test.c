@@ -154,6 +154,55 @@ static void test_a_new_text_for_a_name_ends_the_old_one(void **state)
     world_close(w);
 }
 
+/* Looks the token up inside the job that sets it; then the job is lost. */
+static enum moult_status set_and_lose(struct world_call *c)
+{
+    const struct set_request *r = c->argument;
+    enum moult_status st = set_token(c);
+    struct control_token found = {0};
+    st = st == MOULT_OK &&
+                 control_token_find(c->call.control, r->text, 0, &found) == MOULT_E_AUTH
+             ? MOULT_E_IO
+             : MOULT_E_INTERNAL;
+    return st;
+}
+
+static void test_a_token_opens_nothing_before_it_is_committed(void **state)
+{
+    (void)state;
+    struct world *w = world_open(NULL);
+    char text[TOKEN_TEXT_SIZE];
+    generate(w, text);
+    struct set_request request = {"anna", text, ROLE_ADMIN, 0};
+    struct world_call c = {.run = set_and_lose, .argument = &request};
+    assert_int_equal(world_run(w, &c), MOULT_E_IO);
+    assert_int_equal(c.status, MOULT_E_IO);
+    assert_int_equal(roles_of(w, text), 0);
+    assert_int_equal(world_sql(w, "SELECT count(*) FROM token"), 0);
+    assert_int_equal(set(w, "anna", text, ROLE_VIEWER, 0), MOULT_OK);
+    assert_int_equal(roles_of(w, text), ROLE_VIEWER);
+    world_close(w);
+}
+
+static void test_a_thousand_tokens_are_the_limit(void **state)
+{
+    (void)state;
+    struct world *w = world_open(NULL);
+    char text[TOKEN_TEXT_SIZE];
+    generate(w, text);
+    assert_int_equal(
+        world_sql(w, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+                     "i < 1000) INSERT INTO token SELECT 't' || i, zeroblob(28) || "
+                     "printf('%04d', i), 1, 0, 0 FROM n"),
+        -1); /* an INSERT has no row to show */
+    assert_int_equal(world_sql(w, "SELECT count(*) FROM token"), 1000);
+    assert_int_equal(set(w, "anna", text, ROLE_VIEWER, 0), MOULT_E_ARG);
+    assert_non_null(strstr(w->problem.text, "1,000"));
+    assert_int_equal(world_sql(w, "SELECT count(*) FROM token"), 1000);
+    assert_int_equal(set(w, "t7", text, ROLE_VIEWER, 0), MOULT_OK);
+    world_close(w);
+}
+
 static void test_what_makes_no_token_is_refused(void **state)
 {
     (void)state;
@@ -252,6 +301,8 @@ int main(void)
         cmocka_unit_test(test_a_token_is_known_by_its_text_alone),
         cmocka_unit_test(test_a_token_ends_at_its_time),
         cmocka_unit_test(test_a_new_text_for_a_name_ends_the_old_one),
+        cmocka_unit_test(test_a_token_opens_nothing_before_it_is_committed),
+        cmocka_unit_test(test_a_thousand_tokens_are_the_limit),
         cmocka_unit_test(test_what_makes_no_token_is_refused),
         cmocka_unit_test(test_the_text_is_nowhere_on_the_disk),
         cmocka_unit_test(test_a_full_table_takes_changes_but_no_more_names),
