@@ -5,15 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include "formats/bytes.h"
+#include "ports/sim/flash_fault.h"
 
 _Static_assert(MOULT_SIM_SECTOR_SIZE % MOULT_SIM_PAGE_SIZE == 0, "whole pages per sector");
+
+const struct moult_sim_timing moult_sim_timing_typical = {
+    .erase_us = 45000, .program_us = 800, .read_us = 20, .read_bytes_per_us = 10};
+const struct moult_sim_timing moult_sim_timing_worst = {
+    .erase_us = 400000, .program_us = 3000, .read_us = 20, .read_bytes_per_us = 10};
 
 void moult_sim_flash_init(struct moult_sim_flash *flash, struct moult_sim_storage *storage,
                           uint32_t size)
 {
     assert(flash && storage && size > 0 && size % MOULT_SIM_SECTOR_SIZE == 0);
     assert(size <= storage->size);
-    *flash = (struct moult_sim_flash){.storage = storage, .size = size};
+    *flash = (struct moult_sim_flash){
+        .storage = storage, .size = size, .timing = moult_sim_timing_typical};
 }
 
 enum moult_status moult_sim_flash_allow(struct moult_sim_flash *flash, uint32_t offset,
@@ -44,7 +51,6 @@ void moult_sim_flash_protect(struct moult_sim_flash *flash, uint32_t offset, uin
 void moult_sim_flash_power_on(struct moult_sim_flash *flash)
 {
     flash->is_off = false;
-    flash->plan = (struct moult_sim_plan){0};
 }
 
 static enum moult_status panic_at(struct moult_sim_flash *flash, const char *what,
@@ -96,53 +102,22 @@ static const struct moult_sim_range *writable(struct moult_sim_flash *flash,
     return NULL;
 }
 
-/* Counts an operation and says what is planned for it. */
-static enum moult_sim_fault next_fault(struct moult_sim_flash *flash)
-{
-    flash->operation_count++;
-    bool is_struck = flash->plan.fault != MOULT_SIM_FAULT_NONE &&
-                     flash->plan.at == flash->operation_count;
-    return is_struck ? flash->plan.fault : MOULT_SIM_FAULT_NONE;
-}
-
-/* splitmix64: one well-mixed number per (seed, index). */
-static uint64_t mixed_bits(uint64_t seed, uint64_t index)
-{
-    uint64_t x = seed + (index + 1) * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-/* after := what a power cut leaves of the change before -> after. index: bytes of the same
- * operation in front of these. */
-static void leave_part(const struct moult_sim_plan *plan, uint32_t index,
-                       const uint8_t *before, uint8_t *after, uint32_t size)
-{
-    for (uint32_t i = 0; i < size; i++) {
-        uint8_t done = 0xff; /* which bits of this byte got their new value */
-        if (plan->fault == MOULT_SIM_CUT_TORN) {
-            done = index + i < plan->torn_size ? 0xff : 0;
-        } else if (plan->fault == MOULT_SIM_CUT_MIXED) {
-            done = (uint8_t)mixed_bits(plan->seed, index + i);
-        }
-        after[i] = (uint8_t)((after[i] & done) | (before[i] & (uint8_t)~done));
-    }
-}
-
-/* The planned fault, then the write of the page where it leaves any. before and after: size
- * bytes. */
+/* The fault that strikes, then the write of the page where it leaves any. before and after:
+ * size bytes. */
 static enum moult_status finish_page(struct moult_sim_flash *flash, uint32_t offset,
                                      const uint8_t *before, uint8_t *after, uint32_t size)
 {
-    enum moult_sim_fault fault = next_fault(flash);
-    if (fault == MOULT_SIM_CUT_BEFORE) { return lose_power(flash); }
-    if (fault == MOULT_SIM_FAIL) { return MOULT_E_IO; }
-    if (fault == MOULT_SIM_NOOP) { return MOULT_OK; }
-    if (fault != MOULT_SIM_FAULT_NONE) { leave_part(&flash->plan, 0, before, after, size); }
-
+    struct moult_sim_plan plan = moult_sim_fault_next(flash, MOULT_SIM_PROGRAM, offset);
+    if (plan.fault == MOULT_SIM_CUT_BEFORE) { return lose_power(flash); }
+    flash->busy_us += flash->timing.program_us;
+    if (plan.fault == MOULT_SIM_FAIL) { return MOULT_E_IO; }
+    if (plan.fault == MOULT_SIM_NOOP) { return MOULT_OK; }
+    if (plan.fault != MOULT_SIM_FAULT_NONE) {
+        moult_sim_fault_leave(flash, &plan, offset, before, after, size);
+    }
+    moult_sim_fault_programmed(flash, offset, after, size);
     enum moult_status st = moult_sim_storage_write(flash->storage, offset, after, size);
-    return fault == MOULT_SIM_FAULT_NONE ? st : lose_power(flash);
+    return plan.fault == MOULT_SIM_FAULT_NONE ? st : lose_power(flash);
 }
 
 static enum moult_status program_page(struct moult_sim_flash *flash, uint32_t offset,
@@ -153,12 +128,13 @@ static enum moult_status program_page(struct moult_sim_flash *flash, uint32_t of
     enum moult_status st = moult_sim_storage_read(flash->storage, offset, before, size);
     if (st != MOULT_OK) { return st; }
 
-    if (is_encrypted && !moult_bytes_all(before, size, 0xff)) {
+    bool is_silent = moult_sim_fault_is_silent(flash, offset);
+    if (is_encrypted && !is_silent && !moult_bytes_all(before, size, 0xff)) {
         return panic_at(flash, "second program of an encrypted unit", offset);
     }
     for (uint32_t i = 0; i < size; i++) {
         after[i] = before[i] & data[i];
-        if (after[i] != data[i]) {
+        if (after[i] != data[i] && !is_silent) {
             return panic_at(flash, "program of a bit from 0 to 1", offset + i);
         }
     }
@@ -172,7 +148,12 @@ enum moult_status moult_sim_flash_read(struct moult_sim_flash *flash, uint32_t o
         return panic_at(flash, "read outside the flash", offset);
     }
     if (flash->is_off) { return MOULT_E_IO; }
-    return moult_sim_storage_read(flash->storage, offset, out, size);
+    bool fails = moult_sim_fault_fails_read(flash, offset, size);
+    flash->busy_us += flash->timing.read_us + size / flash->timing.read_bytes_per_us;
+    if (fails) { return MOULT_E_IO; }
+    enum moult_status st = moult_sim_storage_read(flash->storage, offset, out, size);
+    moult_sim_fault_blur(flash, offset, out, size);
+    return st;
 }
 
 enum moult_status moult_sim_flash_program(struct moult_sim_flash *flash, uint32_t offset,
@@ -198,28 +179,21 @@ enum moult_status moult_sim_flash_program(struct moult_sim_flash *flash, uint32_
     return MOULT_OK;
 }
 
-/* What a cut erase leaves of the sector, page by page. */
-static enum moult_status erase_in_part(struct moult_sim_flash *flash, uint32_t offset)
+/* The sector as the erase leaves it, whole or by `plan`. */
+static enum moult_status erase_bits(struct moult_sim_flash *flash, uint32_t offset,
+                                    const struct moult_sim_plan *plan)
 {
-    uint8_t before[MOULT_SIM_PAGE_SIZE], after[MOULT_SIM_PAGE_SIZE];
-    for (uint32_t at = 0; at < MOULT_SIM_SECTOR_SIZE; at += MOULT_SIM_PAGE_SIZE) {
-        enum moult_status st =
-            moult_sim_storage_read(flash->storage, offset + at, before, sizeof before);
-        if (st != MOULT_OK) { return st; }
-        memset(after, 0xff, sizeof after);
-        leave_part(&flash->plan, at, before, after, sizeof after);
-        st = moult_sim_storage_write(flash->storage, offset + at, after, sizeof after);
-        if (st != MOULT_OK) { return st; }
-    }
-    return MOULT_OK;
-}
-
-static enum moult_status erase_whole(struct moult_sim_flash *flash, uint32_t offset)
-{
-    uint8_t erased[MOULT_SIM_SECTOR_SIZE];
-    memset(erased, 0xff, sizeof erased);
+    uint8_t before[MOULT_SIM_SECTOR_SIZE], after[MOULT_SIM_SECTOR_SIZE];
+    memset(after, 0xff, sizeof after);
     if (flash->erase_count) { flash->erase_count[offset / MOULT_SIM_SECTOR_SIZE]++; }
-    return moult_sim_storage_write(flash->storage, offset, erased, sizeof erased);
+    moult_sim_fault_erased(flash, offset);
+    if (plan->fault != MOULT_SIM_FAULT_NONE) {
+        enum moult_status st =
+            moult_sim_storage_read(flash->storage, offset, before, sizeof before);
+        if (st != MOULT_OK) { return st; }
+        moult_sim_fault_leave(flash, plan, offset, before, after, sizeof after);
+    }
+    return moult_sim_storage_write(flash->storage, offset, after, sizeof after);
 }
 
 enum moult_status moult_sim_flash_erase(struct moult_sim_flash *flash, uint32_t offset)
@@ -230,28 +204,17 @@ enum moult_status moult_sim_flash_erase(struct moult_sim_flash *flash, uint32_t 
     }
     if (!writable(flash, offset, MOULT_SIM_SECTOR_SIZE)) { return MOULT_E_INTERNAL; }
 
-    enum moult_status st;
-    switch (next_fault(flash)) {
-    case MOULT_SIM_FAULT_NONE:
-        return erase_whole(flash, offset);
-    case MOULT_SIM_NOOP:
+    struct moult_sim_plan plan = moult_sim_fault_next(flash, MOULT_SIM_ERASE, offset);
+    if (plan.fault == MOULT_SIM_CUT_BEFORE) { return lose_power(flash); }
+    flash->busy_us += flash->timing.erase_us;
+    if (plan.fault == MOULT_SIM_FAIL) { return MOULT_E_IO; }
+    if (plan.fault == MOULT_SIM_NOOP) {
+        moult_sim_fault_add_silent(flash, offset);
         return MOULT_OK;
-    case MOULT_SIM_FAIL:
-        return MOULT_E_IO;
-    case MOULT_SIM_CUT_BEFORE:
-        return lose_power(flash);
-    case MOULT_SIM_CUT_AFTER:
-        st = erase_whole(flash, offset);
-        break;
-    case MOULT_SIM_CUT_TORN:
-    case MOULT_SIM_CUT_MIXED:
-    default:
-        st = erase_in_part(flash, offset);
-        break;
     }
-    (void)st; /* the power is going: nobody is left to be told that the storage failed as
-                 well */
-    return lose_power(flash);
+    enum moult_status st = erase_bits(flash, offset, &plan);
+    if (plan.fault == MOULT_SIM_FAULT_NONE) { return st; }
+    return lose_power(flash); /* nobody is left to be told that the storage failed too */
 }
 
 enum moult_status moult_sim_flash_flip(struct moult_sim_flash *flash, uint32_t offset,

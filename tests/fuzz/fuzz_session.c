@@ -37,9 +37,10 @@ static void steps(unsigned count)
 static void cut(uint8_t how)
 {
     struct moult_sim_flash *flash = &w.device.chip.flash;
-    flash->plan =
-        (struct moult_sim_plan){how & 1 ? MOULT_SIM_CUT_MIXED : MOULT_SIM_CUT_AFTER,
-                                flash->operation_count + 1 + (how >> 1), 0, how};
+    flash->plans[0] = (struct moult_sim_plan){.fault = how & 1 ? MOULT_SIM_CUT_MIXED
+                                                               : MOULT_SIM_CUT_AFTER,
+                                              .at = flash->operation_count + 1 + (how >> 1),
+                                              .seed = how};
 }
 
 static void order(uint8_t how)
@@ -167,7 +168,7 @@ static void heal(char deployment)
     for (unsigned i = 0; i < 4; i++) {
         w.health[i] = MOULT_HEALTH_OK;
     }
-    w.device.chip.flash.plan = (struct moult_sim_plan){.fault = MOULT_SIM_FAULT_NONE};
+    w.device.chip.flash.plans[0] = (struct moult_sim_plan){.fault = MOULT_SIM_FAULT_NONE};
     world_deployment(&w, deployment);
     w.action = MOULT_ACTION_INSTALL;
     w.policy_keys = 1u << MOULT_POLICY_LIFT_BLOCK;

@@ -76,9 +76,10 @@ static bool converge(uint64_t second_cut)
         cuts++;
         if (!world_boot(&w, MOULT_RESET_POWER_ON)) { return false; }
         if (i == 0 && second_cut > 0) {
-            w.device.chip.flash.plan = (struct moult_sim_plan){
-                MOULT_SIM_CUT_MIXED, w.device.chip.flash.operation_count + second_cut, 0,
-                second_cut};
+            w.device.chip.flash.plans[0] = (struct moult_sim_plan){
+                .fault = MOULT_SIM_CUT_MIXED,
+                .at = w.device.chip.flash.operation_count + second_cut,
+                .seed = second_cut};
         }
     }
     return false;
@@ -95,8 +96,11 @@ static bool run_with_cut(enum story story, uint64_t at, unsigned fault)
 {
     begin(story);
     uint64_t second = at * 2654435761u >> 7 & 63; /* 0: none */
-    w.device.chip.flash.plan =
-        (struct moult_sim_plan){faults[fault].fault, at, faults[fault].torn_size, at};
+    w.device.chip.flash.plans[0] =
+        (struct moult_sim_plan){.fault = faults[fault].fault,
+                                .at = at,
+                                .torn_size = faults[fault].torn_size,
+                                .seed = at};
     bool is_up = world_boot(&w, MOULT_RESET_POWER_ON);
     if (!is_up && w.device.chip.flash.is_off) {
         is_up = world_boot(&w, MOULT_RESET_POWER_ON);

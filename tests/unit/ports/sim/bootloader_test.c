@@ -281,7 +281,7 @@ static void test_what_boots_after_each_cut_of_an_otadata_update(void)
         check_row(rows[i].name);
         for (uint32_t cut = 0; cut < 9; cut++) {
             check(prepare(rows[i].act));
-            device.chip.flash.plan = plan_of_cut(cut);
+            device.chip.flash.plans[0] = plan_of_cut(cut);
             perform(rows[i].act);
             check(device.chip.flash.is_off);
             check(boots(cut == 0 ? rows[i].after_first_cut : rows[i].after_others, 1));

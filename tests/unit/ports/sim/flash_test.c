@@ -139,7 +139,7 @@ static void test_allow_wants_whole_sectors_and_has_a_limit(void)
 static enum moult_status program_struck(enum moult_sim_fault fault, uint32_t torn_size)
 {
     fresh();
-    flash.plan =
+    flash.plans[0] =
         (struct moult_sim_plan){.fault = fault, .at = 1, .torn_size = torn_size, .seed = 7};
     const uint8_t zeros[8] = {0};
     return moult_sim_flash_program(&flash, DATA_AT, zeros, sizeof zeros);
@@ -203,7 +203,7 @@ static void test_faults_of_an_erase(void)
         check_row(rows[i].name);
         fresh();
         memset(bits, 0, sizeof bits);
-        flash.plan = (struct moult_sim_plan){
+        flash.plans[0] = (struct moult_sim_plan){
             .fault = rows[i].fault, .at = 1, .torn_size = rows[i].torn_size};
         check_equal(moult_sim_flash_erase(&flash, DATA_AT), rows[i].status);
         uint32_t erased = rows[i].erased_size;
@@ -218,7 +218,8 @@ static void test_mixed_erase_sets_some_bits_and_clears_none(void)
 {
     fresh();
     memset(bits, 0x55, sizeof bits);
-    flash.plan = (struct moult_sim_plan){.fault = MOULT_SIM_CUT_MIXED, .at = 1, .seed = 3};
+    flash.plans[0] =
+        (struct moult_sim_plan){.fault = MOULT_SIM_CUT_MIXED, .at = 1, .seed = 3};
     check_equal(moult_sim_flash_erase(&flash, DATA_AT), MOULT_E_IO);
     bool is_mixed = false;
     for (uint32_t i = DATA_AT; i < DATA_AT + 4096; i++) {
@@ -226,6 +227,156 @@ static void test_mixed_erase_sets_some_bits_and_clears_none(void)
         is_mixed |= bits[i] != 0x55 && bits[i] != 0xff;
     }
     check(is_mixed);
+}
+
+/* A sector of zeros whose erase is cut, weak; how often each bit of it then reads 0. */
+static void test_weak_bits_read_differently_each_time_and_the_same_in_each_run(void)
+{
+    uint8_t first[4096], second[4096], again[4096];
+    for (unsigned run = 0; run < 2; run++) {
+        fresh();
+        memset(bits + DATA_AT, 0x0f, 4096);
+        flash.plans[0] =
+            (struct moult_sim_plan){.fault = MOULT_SIM_CUT_WEAK, .at = 1, .seed = 5};
+        check_equal(moult_sim_flash_erase(&flash, DATA_AT), MOULT_E_IO);
+        check(flash.weak_count > 0 && flash.weak_count <= MOULT_SIM_WEAK_MAX / 4);
+        moult_sim_flash_power_on(&flash);
+        uint8_t *out = run == 0 ? first : again;
+        check_equal(moult_sim_flash_read(&flash, DATA_AT, out, 4096), MOULT_OK);
+        check_equal(moult_sim_flash_read(&flash, DATA_AT, second, 4096), MOULT_OK);
+        check(memcmp(out, second, 4096) != 0);
+        check(!moult_bytes_all(out, 4096, 0xff) || !moult_bytes_all(second, 4096, 0xff));
+    }
+    check_bytes(first, again, 4096);
+    for (unsigned i = 0; i < 4096; i++) {
+        check_equal(first[i] & 0x0f, 0x0f); /* what was 1 before cannot be weak */
+    }
+    check_equal(moult_sim_flash_erase(&flash, DATA_AT), MOULT_OK);
+    check_equal(flash.weak_count, 0);
+    check_equal(moult_sim_flash_read(&flash, DATA_AT, first, 4096), MOULT_OK);
+    check(moult_bytes_all(first, 4096, 0xff));
+}
+
+static void test_a_weak_bit_that_is_programmed_is_strong(void)
+{
+    check_equal(program_struck(MOULT_SIM_CUT_WEAK, 0), MOULT_E_IO);
+    check(flash.weak_count > 0);
+    moult_sim_flash_power_on(&flash);
+    const uint8_t zeros[8] = {0};
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, zeros, 8), MOULT_OK);
+    check_equal(flash.weak_count, 0);
+    check(moult_bytes_all(bits + DATA_AT, 8, 0));
+}
+
+static void test_the_oldest_weak_bits_settle_when_there_are_too_many(void)
+{
+    fresh();
+    memset(bits, 0, sizeof bits);
+    for (uint32_t i = 0; i < 2 * MOULT_SIM_WEAK_MAX; i++) {
+        flash.plans[0] = (struct moult_sim_plan){
+            .fault = MOULT_SIM_CUT_WEAK, .at = flash.operation_count + 1, .seed = i};
+        uint32_t at = DATA_AT + i % 4 * 4096;
+        memset(bits + at, 0, 4096);
+        check_equal(moult_sim_flash_erase(&flash, at), MOULT_E_IO);
+        moult_sim_flash_power_on(&flash);
+        check(flash.weak_count <= MOULT_SIM_WEAK_MAX);
+    }
+}
+
+static void test_defects_stay_whatever_is_done(void)
+{
+    static const struct {
+        const char *name;
+        enum moult_sim_defect_kind kind;
+        enum moult_status erase, program, read;
+        uint8_t found; /* where 0xff was, after erase and program of 0x3c */
+    } rows[] = {
+        {"none", MOULT_SIM_DEFECT_NONE, MOULT_OK, MOULT_OK, MOULT_OK, 0x3c},
+        {"stuck bits", MOULT_SIM_STUCK_BITS, MOULT_OK, MOULT_OK, MOULT_OK, 0x38},
+        {"bad erase", MOULT_SIM_BAD_ERASE, MOULT_E_IO, MOULT_OK, MOULT_OK, 0x3c},
+        {"bad program", MOULT_SIM_BAD_PROGRAM, MOULT_OK, MOULT_E_IO, MOULT_OK, 0xff},
+        {"bad read", MOULT_SIM_BAD_READ, MOULT_OK, MOULT_OK, MOULT_E_IO, 0x3c},
+        {"dead erase", MOULT_SIM_DEAD_ERASE, MOULT_OK, MOULT_OK, MOULT_OK, 0x3c},
+        {"dead program", MOULT_SIM_DEAD_PROGRAM, MOULT_OK, MOULT_OK, MOULT_OK, 0xff},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        check_row(rows[i].name);
+        fresh();
+        const uint8_t data = 0x3c;
+        uint8_t found = 0;
+        flash.defects[3] = (struct moult_sim_defect){rows[i].kind, DATA_AT + 9, 0x04};
+        check_equal(moult_sim_flash_erase(&flash, DATA_AT), rows[i].erase);
+        check_equal(moult_sim_flash_program(&flash, DATA_AT + 9, &data, 1),
+                    rows[i].program);
+        check_equal(moult_sim_flash_read(&flash, DATA_AT + 9, &found, 1), rows[i].read);
+        if (rows[i].read == MOULT_OK) { check_equal(found, rows[i].found); }
+        check_equal(moult_sim_flash_erase(&flash, DATA_AT + 4096), MOULT_OK);
+        check_equal(moult_sim_flash_read(&flash, DATA_AT + 4096, &found, 1), MOULT_OK);
+        check(!panic_text && !flash.is_off);
+    }
+    check_row(NULL);
+}
+
+/* Its driver cannot know: it gets what the cells give, old AND new, and no panic. */
+static void test_programming_what_only_claimed_to_be_erased_is_no_panic(void)
+{
+    fresh();
+    const uint8_t first = 0xf0, second = 0x3c;
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, &first, 1), MOULT_OK);
+    flash.plans[0] = (struct moult_sim_plan){.fault = MOULT_SIM_NOOP, .at = 2};
+    check_equal(moult_sim_flash_erase(&flash, DATA_AT), MOULT_OK);
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, &second, 1), MOULT_OK);
+    check_equal(bits[DATA_AT], 0x30);
+    check(!panic_text);
+    check_equal(moult_sim_flash_erase(&flash, DATA_AT), MOULT_OK);
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, &first, 1), MOULT_OK);
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, &second, 1), MOULT_E_INTERNAL);
+    check(panic_text != NULL); /* that erase was a true one */
+}
+
+static void test_plans_wait_for_their_turn_through_resets(void)
+{
+    fresh();
+    const uint8_t zero = 0;
+    flash.plans[7] = (struct moult_sim_plan){.fault = MOULT_SIM_CUT_BEFORE, .at = 1};
+    flash.plans[0] = (struct moult_sim_plan){.fault = MOULT_SIM_CUT_AFTER, .at = 2};
+    flash.plans[3] = (struct moult_sim_plan){.fault = MOULT_SIM_FAIL, .at = 4, .count = 2};
+    static const enum moult_status expected[] = {MOULT_E_IO, MOULT_E_IO, MOULT_OK,
+                                                 MOULT_E_IO, MOULT_E_IO, MOULT_OK};
+    for (uint32_t i = 0; i < 6; i++) {
+        check_equal(moult_sim_flash_program(&flash, DATA_AT + i, &zero, 1), expected[i]);
+        check_equal(flash.is_off, i < 2);
+        moult_sim_flash_power_on(&flash);
+    }
+    check_equal(lost_count, 2);
+    check_bytes(bits + DATA_AT, "\xff\0\0\xff\xff\0", 6);
+}
+
+static void test_a_read_fails_by_its_own_number(void)
+{
+    fresh();
+    flash.plans[0] = (struct moult_sim_plan){.fault = MOULT_SIM_READ_FAIL, .at = 2};
+    uint8_t byte = 0;
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, &byte, 1), MOULT_OK);
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, &byte, 1), MOULT_OK);
+    check_equal(moult_sim_flash_read(&flash, DATA_AT, &byte, 1), MOULT_OK);
+    check_equal(moult_sim_flash_read(&flash, DATA_AT, &byte, 1), MOULT_E_IO);
+    check_equal(moult_sim_flash_read(&flash, DATA_AT, &byte, 1), MOULT_OK);
+}
+
+static void test_every_operation_takes_its_time(void)
+{
+    fresh();
+    uint8_t data[600] = {0};
+    check_equal(moult_sim_flash_erase(&flash, DATA_AT), MOULT_OK);
+    check_equal(flash.busy_us, 45000);
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, data, sizeof data), MOULT_OK);
+    check_equal(flash.busy_us, 45000 + 3 * 800);
+    check_equal(moult_sim_flash_read(&flash, DATA_AT, data, sizeof data), MOULT_OK);
+    check_equal(flash.busy_us, 45000 + 3 * 800 + 20 + 60);
+    flash.timing = moult_sim_timing_worst;
+    check_equal(moult_sim_flash_erase(&flash, DATA_AT), MOULT_OK);
+    check_equal(flash.busy_us, 45000 + 3 * 800 + 20 + 60 + 400000);
 }
 
 static void test_a_flash_without_power_does_nothing_until_power_returns(void)
@@ -311,6 +462,14 @@ int main(void)
     check_run(test_mixed_program_clears_some_bits_and_sets_none);
     check_run(test_faults_of_an_erase);
     check_run(test_mixed_erase_sets_some_bits_and_clears_none);
+    check_run(test_weak_bits_read_differently_each_time_and_the_same_in_each_run);
+    check_run(test_a_weak_bit_that_is_programmed_is_strong);
+    check_run(test_the_oldest_weak_bits_settle_when_there_are_too_many);
+    check_run(test_defects_stay_whatever_is_done);
+    check_run(test_programming_what_only_claimed_to_be_erased_is_no_panic);
+    check_run(test_plans_wait_for_their_turn_through_resets);
+    check_run(test_a_read_fails_by_its_own_number);
+    check_run(test_every_operation_takes_its_time);
     check_run(test_a_flash_without_power_does_nothing_until_power_returns);
     check_run(test_erases_are_counted_by_sector);
     check_run(test_a_bit_at_rest_can_flip);

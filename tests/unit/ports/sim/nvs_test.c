@@ -236,7 +236,7 @@ static void test_a_write_that_silently_fails_is_noticed(void)
 {
     fresh();
     check_equal(set_text("a", "one"), MOULT_OK);
-    flash.plan =
+    flash.plans[0] =
         (struct moult_sim_plan){.fault = MOULT_SIM_NOOP, .at = flash.operation_count + 1};
     check_equal(set_text("a", "two"), MOULT_E_IO);
     check(key_is(1, "a", "one", 3));
@@ -327,8 +327,8 @@ static bool survives(const struct moult_sim_plan *plan, uint64_t second_at, uint
 {
     return_to(bits_before);
     if (mount() != MOULT_OK) { return false; }
-    flash.plan = *plan;
-    flash.plan.at += flash.operation_count;
+    flash.plans[0] = *plan;
+    flash.plans[0].at += flash.operation_count;
     if (apply(key, value) == MOULT_OK) { return false; } /* the cut must have come */
 
     moult_sim_flash_power_on(&flash);
@@ -336,11 +336,12 @@ static bool survives(const struct moult_sim_plan *plan, uint64_t second_at, uint
         !is_consistent(key, value)) {
         return false; /* what `moult-device show` sees */
     }
-    flash.plan = (struct moult_sim_plan){.fault = MOULT_SIM_CUT_MIXED,
-                                         .at = flash.operation_count + second_at,
-                                         .seed = second_at};
+    flash.plans[0] = (struct moult_sim_plan){.fault = MOULT_SIM_CUT_MIXED,
+                                             .at = flash.operation_count + second_at,
+                                             .seed = second_at};
     enum moult_status st = mount();
     if (st == MOULT_OK) { st = apply(key, value); }
+    flash.plans[0] = (struct moult_sim_plan){0}; /* whether it struck or not */
     if (st != MOULT_OK) {
         moult_sim_flash_power_on(&flash);
         if (mount() != MOULT_OK || !is_consistent(key, value)) { return false; }

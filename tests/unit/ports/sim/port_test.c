@@ -151,7 +151,7 @@ static void test_without_power_every_callback_fails(void)
     sim_device_make(&device);
     check(power_on(MOULT_RESET_POWER_ON));
     check_equal(port.kv_set(port.context, "a", byte, 32), 0);
-    device.chip.flash.plan = (struct moult_sim_plan){
+    device.chip.flash.plans[0] = (struct moult_sim_plan){
         .fault = MOULT_SIM_CUT_BEFORE, .at = device.chip.flash.operation_count + 1};
     check(port.flash_erase(port.context, 1, 0) != 0);
     check(port.flash_read(port.context, 1, 0, byte, 32) != 0);

@@ -118,7 +118,7 @@ static void test_a_cut_loses_at_most_the_record_being_written(void)
                                                   MOULT_SIM_CUT_TORN, MOULT_SIM_CUT_MIXED};
     for (uint64_t at = 1; at <= 3 * PER_SECTOR + 20; at++) {
         fresh();
-        flash.plan = (struct moult_sim_plan){
+        flash.plans[0] = (struct moult_sim_plan){
             .fault = faults[at % 4], .at = at, .torn_size = (uint32_t)at % 64, .seed = at};
         uint64_t sequence = 1;
         while (add(sequence, sequence * 1000) == MOULT_OK) {
