@@ -5,6 +5,7 @@
 #include <string.h>
 #include "keys/key_file.h"
 #include "keys/openssl_crypto.h"
+#include "tests/support/fixed_crypto.h"
 
 enum { IMAGE_SIZE = 65536, CHIP_ESP32C3 = 5, CREATED_S = 1767225600 };
 
@@ -60,14 +61,19 @@ void statements_fleet_make(struct statements_fleet *fleet,
         options && options->release_threshold ? options->release_threshold : 1;
     uint32_t version = options && options->version ? options->version : 1;
     memset(fleet, 0, sizeof *fleet);
-    fleet->crypto = keys_openssl_crypto();
+    bool is_fixed = options && options->is_fixed;
+    fleet->crypto = is_fixed ? fixed_crypto() : keys_openssl_crypto();
     memcpy(fleet->fleet_id, "moult-fleet-0001", sizeof fleet->fleet_id);
     memcpy(fleet->class_id, "energy-meter-c3!", sizeof fleet->class_id);
     memset(fleet->device_id, 0xd1, sizeof fleet->device_id);
     memset(fleet->nonce, 0xa5, sizeof fleet->nonce);
     memset(fleet->digest, 0x3c, sizeof fleet->digest);
     for (unsigned i = 0; i < STATEMENTS_KEYS; i++) {
-        must(keys_memory_generate(&fleet->signers[i]) == MOULT_OK, "key generation");
+        if (is_fixed) {
+            fixed_signer(i, &fleet->signers[i]);
+        } else {
+            must(keys_memory_generate(&fleet->signers[i]) == MOULT_OK, "key generation");
+        }
     }
     struct moult_keyset keyset = keyset_of(fleet, threshold, version);
     fleet->envelope =

@@ -6,7 +6,7 @@
  *          &release); ... change any field before signing to make a bad one ...
  *          statements_fleet_free(&fleet);
  *
- * Keys are fresh in every run. Failures abort with a message: a test without statements is
+ * Keys are fresh in every run, unless asked otherwise. Failures abort with a message: a test without statements is
  * no test.
  */
 #ifndef MOULT_TESTS_SUPPORT_STATEMENTS_H
@@ -33,6 +33,7 @@ struct statements_bytes {
 struct statements_options {
     uint8_t release_threshold; /* 0: 1 */
     uint32_t version;          /* 0: 1 */
+    bool is_fixed; /* keys, signatures and crypto of fixed_crypto.h: the same every time */
 };
 
 /* 3 root + 2 release + 2 assign keys, like the example of the design, and their keyset. */

@@ -93,14 +93,14 @@ void world_image(struct world *w, struct world_image *image,
 
 void world_put(struct world *w, uint32_t slot, const struct world_image *image)
 {
-    uint8_t *at = w->device.bits + (slot == 0 ? SIM_SLOT_0_AT : SIM_SLOT_1_AT);
+    uint8_t *at = w->device.bits + sim_partition_at((int)slot);
     memset(at, 0xff, SIM_SLOT_SIZE);
     memcpy(at, image->data, image->size);
 }
 
 const uint8_t *world_slot(const struct world *w, uint32_t slot)
 {
-    return w->device.bits + (slot == 0 ? SIM_SLOT_0_AT : SIM_SLOT_1_AT);
+    return w->device.bits + sim_partition_at((int)slot);
 }
 
 /* --- the platform and the application --- */
@@ -115,6 +115,13 @@ static bool draw(void *context, uint8_t *out, size_t size)
     return w->has_entropy;
 }
 
+static bool is_traced(void)
+{
+    static int is_set = -1; /* looked at once: it is asked for every line */
+    if (is_set < 0) { is_set = getenv("MOULT_TRACE") != NULL; }
+    return is_set == 1;
+}
+
 /* With MOULT_TRACE set: what the engine logs, in words. */
 static void trace(void *context, enum moult_log_level level, uint16_t id, uint32_t a,
                   uint32_t b)
@@ -122,7 +129,8 @@ static void trace(void *context, enum moult_log_level level, uint16_t id, uint32
     struct world *w = update_world_of(context);
     const struct moult_log_words *words = moult_log_words(id);
     (void)level;
-    if (!getenv("MOULT_TRACE")) { return; }
+    w->seen.unknown_logs += !words && id != MOULT_D_NONE && !moult_detail_info(id);
+    if (!is_traced()) { return; }
     printf("%8llu ", (unsigned long long)w->now_ms);
     if (id == MOULT_LOG_STATE) {
         printf("%s -> %s\n", moult_state_name(a), moult_state_name(b));
@@ -161,11 +169,14 @@ static void encrypt_slots(struct world *w)
     }
 }
 
+const char *world_state(const struct world *w)
+{
+    return moult_state_name(w->session.state);
+}
+
 static bool is_in(const struct world *w, const char *state)
 {
-    struct moult_progress p;
-    moult_progress(&w->session, &p);
-    return strcmp(moult_state_name(p.state), state) == 0;
+    return strcmp(world_state(w), state) == 0;
 }
 
 /* A reset takes RAM with it; the host's crypto library keeps its heap, so give that back.
@@ -187,6 +198,7 @@ enum { NATIVE_ERROR = 0x1105 };
 static int32_t kv_set(void *context, const char *key, const uint8_t *data, size_t size)
 {
     struct world *w = update_world_of(context);
+    w->seen.kv_sets++;
     bool fails = w->kv_fails && strncmp(key, w->kv_fails, strlen(w->kv_fails)) == 0;
     return fails ? NATIVE_ERROR : w->sim.kv_set(context, key, data, size);
 }
@@ -223,7 +235,13 @@ static int32_t set_boot(void *context, uint32_t slot)
 static int32_t mark_valid(void *context)
 {
     struct world *w = update_world_of(context);
-    return w->mark_valid_error ? w->mark_valid_error : w->sim.mark_valid(context);
+    struct moult_boot_info boot;
+    if (w->mark_valid_error) { return w->mark_valid_error; }
+    bool is_right = w->sim.boot_info(context, &boot) == 0 &&
+                    boot.running == boot.selected && world_runs(w, &w->new);
+    w->seen.marks_valid++;
+    w->seen.wrong_marks += !is_right;
+    return w->sim.mark_valid(context);
 }
 
 static int32_t mark_invalid_and_reboot(void *context)
@@ -231,6 +249,15 @@ static int32_t mark_invalid_and_reboot(void *context)
     struct world *w = update_world_of(context);
     return w->mark_invalid_error ? w->mark_invalid_error
                                  : w->sim.mark_invalid_and_reboot(context);
+}
+
+/* A chip reads what runs through its cache, wherever it runs from. */
+static int32_t running_read(void *context, uint32_t offset, uint8_t *out, size_t size)
+{
+    struct world *w = update_world_of(context);
+    if (offset > SIM_SLOT_SIZE || size > SIM_SLOT_SIZE - offset) { return NATIVE_ERROR; }
+    memcpy(out, w->device.bits + SIM_FACTORY_AT + offset, size);
+    return 0;
 }
 
 static uint8_t signal_dbm(void *context)
@@ -250,6 +277,9 @@ static void plug_in(struct world *w)
     w->sim.context = NULL; /* whole before it is copied */
     moult_sim_port_callbacks(&w->device.port, &w->sim);
     w->port = w->sim;
+    if (w->device.port.boot.booted == MOULT_BOOT_FACTORY) {
+        w->port.running_read = running_read;
+    }
     w->port.kv_set = kv_set;
     w->port.flash_erase = flash_erase;
     w->port.flash_write = flash_write;
@@ -266,6 +296,14 @@ static void plug_in(struct world *w)
     if (w->rewire) { w->rewire(w); }
 }
 
+static void note_panic(void *context, const char *what, uint32_t offset)
+{
+    struct world *w = context;
+    if (w->seen.panic) { return; }
+    w->seen.panic = what;
+    w->seen.panic_at = offset;
+}
+
 bool world_boot(struct world *w, uint8_t reset)
 {
     w->http.is_open = false;
@@ -274,7 +312,10 @@ bool world_boot(struct world *w, uint8_t reset)
     w->crash_left = w->crash_after;
     struct sim_device *d = &w->device;
     /* A reset leaves a planned cut planned; only a cut that has struck is over. */
-    if (d->chip.flash.is_off) { moult_sim_flash_power_on(&d->chip.flash); }
+    if (d->chip.flash.is_off) {
+        w->seen.power_cuts++;
+        moult_sim_flash_power_on(&d->chip.flash);
+    }
     if (moult_sim_port_power_on(&d->port, &d->chip, &d->crypto, &d->build, reset) !=
         MOULT_OK) {
         return false;
@@ -300,7 +341,7 @@ static bool crash(struct world *w)
                      w->session.running.info.sequence == w->crash_sequence;
     if (!is_doomed) { return true; }
     if (w->crash_left-- > 0) { return true; }
-    return world_boot(w, MOULT_RESET_PANIC);
+    return world_boot(w, w->crash_reset ? w->crash_reset : MOULT_RESET_PANIC);
 }
 
 static void strike(struct world *w)
@@ -323,12 +364,12 @@ bool world_step(struct world *w)
     return crash(w);
 }
 
-static bool is_quiet(const struct world *w)
+bool world_is_quiet(const struct world *w)
 {
     struct moult_progress p;
     moult_progress(&w->session, &p);
     bool has_work = p.size != 0 && w->action == MOULT_ACTION_INSTALL;
-    bool is_idle = strcmp(moult_state_name(p.state), "IDLE") == 0;
+    bool is_idle = is_in(w, "IDLE");
     return is_idle && !p.on_trial && !has_work && p.reports == 0 &&
            !w->device.port.reboot_wanted;
 }
@@ -341,7 +382,7 @@ bool world_settle(struct world *w)
     for (unsigned i = 0; i < WORLD_STEPS_MAX; i++) {
         if (!world_step(w)) { return false; }
         if (w->boots - boots > WORLD_BOOTS_MAX) { return false; }
-        bool is_now = is_quiet(w);
+        bool is_now = world_is_quiet(w);
         if (is_now && !was_quiet && quiet_since == 0) { quiet_since = w->checkins + 1; }
         was_quiet = is_now;
         if (is_now && w->checkins + 1 >= quiet_since + QUIET_CHECKINS) { return true; }
@@ -402,9 +443,9 @@ bool world_refuses(struct world *w, const struct world_refusal *row)
 
 bool world_runs(const struct world *w, const struct world_image *image)
 {
-    int slot = w->device.port.boot.booted;
-    return slot >= 0 &&
-           memcmp(world_slot(w, (uint32_t)slot), image->data, image->size) == 0;
+    int booted = w->device.port.boot.booted;
+    return booted >= MOULT_BOOT_FACTORY &&
+           memcmp(w->device.bits + sim_partition_at(booted), image->data, image->size) == 0;
 }
 
 bool world_slot_boots(const struct world *w, uint32_t slot)
@@ -444,9 +485,24 @@ unsigned world_count(const struct world *w, enum moult_report_kind kind)
 
 /* --- beginning --- */
 
-static void put_otadata(struct world *w)
+/* The old image where it runs, chosen and confirmed as often as it takes to get there. */
+static void put_old(struct world *w, const struct world_options *o)
 {
-    moult_otadata_encode(1, MOULT_OTADATA_VALID, w->device.bits + SIM_OTADATA_AT);
+    uint32_t count = o->layout.slot_count;
+    w->home = count == 3 ? 2 : 0;
+    w->target = (uint8_t)((w->home + 1u) % count);
+    if (o->layout.has_factory) {
+        memcpy(w->device.bits + SIM_FACTORY_AT, w->old.data, w->old.size);
+    }
+    if (o->from_factory) {
+        must(o->layout.has_factory, "a factory partition");
+        memset(w->device.bits + sim_partition_at(0), 0xff, SIM_SLOT_SIZE);
+        w->target = 0;
+        return;
+    }
+    uint8_t *entry = w->device.bits + SIM_OTADATA_AT + (w->home % 2u) * MOULT_SECTOR_SIZE;
+    world_put(w, w->home, &w->old);
+    moult_otadata_encode(w->home + 1u, MOULT_OTADATA_VALID, entry);
 }
 
 static void configure(struct world *w)
@@ -466,9 +522,42 @@ static void configure(struct world *w)
 
 void world_make(struct world *w)
 {
+    world_make_as(w, &(struct world_options){0});
+}
+
+static void make_images(struct world *w, const struct world_options *o)
+{
+    world_image(w, &w->old,
+                &(struct world_image_options){
+                    .sequence = 1, .version = "1.0.0", .size = o->image_size});
+    world_image(w, &w->new,
+                &(struct world_image_options){.sequence = 2,
+                                              .version = "1.1.0",
+                                              .size = o->image_size,
+                                              .secure_version = o->new_secure_version,
+                                              .rollback_floor = o->new_floor});
+}
+
+static void offer_new(struct world *w, const struct world_options *o)
+{
+    world_offer(w, &w->new);
+    if (o->new_floor == 0 && o->new_secure_version == 0) { return; }
+    if (o->new_floor != 0) { w->release.rollback_floor = o->new_floor; }
+    w->release.components[0].secure_version = (uint8_t)o->new_secure_version;
+    world_sign_release(w, 0);
+}
+
+void world_make_as(struct world *w, const struct world_options *options)
+{
+    struct world_options o = *options;
+    struct statements_options keys = {.is_fixed = o.is_fixed};
+    if (o.layout.slot_count == 0) { o.layout.slot_count = 2; }
     memset(w, 0, sizeof *w);
-    sim_device_make(&w->device);
-    statements_fleet_make(&w->fleet, NULL);
+    sim_device_make_as(&w->device, &o.layout);
+    w->device.chip.flash.panic = o.is_fixed ? note_panic : NULL;
+    w->device.chip.flash.context = w;
+    statements_fleet_make(&w->fleet, &keys);
+    if (o.is_fixed) { w->device.crypto = w->fleet.crypto; }
     configure(w);
     w->random = 1;
     w->has_entropy = true;
@@ -480,13 +569,9 @@ void world_make(struct world *w)
     w->action = MOULT_ACTION_INSTALL;
     w->unix_s = UNIX_S;
     world_deployment(w, '1');
-    world_image(w, &w->old,
-                &(struct world_image_options){.sequence = 1, .version = "1.0.0"});
-    world_image(w, &w->new,
-                &(struct world_image_options){.sequence = 2, .version = "1.1.0"});
-    world_put(w, 0, &w->old);
-    put_otadata(w);
-    world_offer(w, &w->new);
+    make_images(w, &o);
+    put_old(w, &o);
+    offer_new(w, &o);
 }
 
 void world_copy(struct world *w, const struct world *fresh)

@@ -5,7 +5,7 @@
  *          MOULT_RESET_POWER_ON); world_settle(&w); look at the slots, at w.reports and at
  *          w.session; world_free(&w).
  *
- * Deterministic but for the keys. Version 1.0.0 (sequence 1) runs in ota_0 and is
+ * Deterministic but for the keys (world_make_as() can fix them too). Version 1.0.0 (sequence 1) runs in ota_0 and is
  * confirmed; the server offers 1.1.0 (sequence 2), about 9 KB. Time passes by itself: 1 ms
  * per step, and the whole wait when the engine waits. A flash plan of w.device.chip.flash
  * cuts power as everywhere else.
@@ -79,6 +79,28 @@ enum world_transfer {
     WORLD_REFUSE,       /* no connection */
 };
 
+/* How a world may differ from the usual; all zero is the usual. */
+struct world_options {
+    struct sim_layout layout; /* slot_count 0: two slots, no factory */
+    bool from_factory;        /* the factory app runs, otadata is blank */
+    bool is_fixed;            /* keys and signatures are the same in every run, and there
+                                  is no heap: a world may be copied with memcpy() */
+    uint32_t image_size;      /* of the segments of both images */
+    uint32_t new_secure_version;
+    uint64_t new_floor; /* rollback floor of the new release */
+};
+
+/* What passed through the port's callbacks since world_make(), and what must never. */
+struct world_seen {
+    unsigned kv_sets;
+    unsigned marks_valid;  /* mark_valid() that were let through */
+    unsigned wrong_marks;  /* while another slot was selected, or of another image */
+    unsigned unknown_logs; /* ids that log.h and the code table do not know */
+    unsigned power_cuts;   /* boots after a cut */
+    const char *panic;     /* what the flash refused to believe; NULL: nothing */
+    uint32_t panic_at;
+};
+
 struct world {
     struct sim_device device;
     struct moult_session session;
@@ -90,11 +112,14 @@ struct world {
 
     struct statements_fleet fleet;
     struct world_image old, new;
+    uint8_t home, target; /* slots: where the old image is, where the new one goes */
+    struct world_seen seen;
     unsigned boots;          /* since world_make() */
     uint8_t stage;           /* of the plan, before the newest step */
     unsigned foreign_boots;  /* of them into something that is neither old nor new */
     uint64_t crash_sequence; /* this image panics crash_after steps after it booted */
     unsigned crash_after, crash_left;
+    uint8_t crash_reset;         /* 0: MOULT_RESET_PANIC */
     bool is_encrypted;           /* the slots: 16-byte units, written once per erase */
     enum moult_health health[4]; /* by sequence of the running image */
     unsigned health_asked;
@@ -168,6 +193,7 @@ struct world {
 };
 
 void world_make(struct world *w);
+void world_make_as(struct world *w, const struct world_options *options);
 void world_free(struct world *w);
 /* Begin again as `fresh` was, without making keys and images again. */
 void world_copy(struct world *w, const struct world *fresh);
@@ -197,6 +223,8 @@ MOULT_MUST_CHECK bool world_step(struct world *w);
  * idle, no plan, no trial, nothing in the outbox. False: power went off, or it never
  * settled. */
 MOULT_MUST_CHECK bool world_settle(struct world *w);
+/* Idle, no plan, no trial, nothing in the outbox. */
+bool world_is_quiet(const struct world *w);
 /* Until the server has heard of this detail. False: power went off, or never. */
 MOULT_MUST_CHECK bool world_hears(struct world *w, uint16_t detail);
 /* Until the state has that name. False: power went off, or never. */
@@ -206,6 +234,8 @@ bool world_runs(const struct world *w, const struct world_image *image);
 /* Whether the bootloader would start what is in a slot. */
 bool world_slot_boots(const struct world *w, uint32_t slot);
 const uint8_t *world_slot(const struct world *w, uint32_t slot);
+/* What the session is doing: the name of its state. */
+const char *world_state(const struct world *w);
 
 /* One thing to break, and what the device must say of it. */
 struct world_refusal {
