@@ -19,6 +19,7 @@ enum {
     INFLIGHT_MAX = 200, /* QoS 1 messages without PUBACK; then the ring waits */
     POLL_MS = 200,      /* also how often the rate lets more through */
     KEEPALIVE_S = 30,
+    CONNECT_MS = 10000,   /* from a connection's first packet to the broker's welcome */
     PAUSE_MIN_MS = 1000,  /* between connection attempts, doubling ... */
     PAUSE_MAX_MS = 60000, /* ... up to this */
     HOST_SIZE = 256,
@@ -33,7 +34,7 @@ struct wake_publisher {
     int stop_fd;
     _Atomic bool is_stopping, is_connected;
     _Atomic int inflight;
-    uint64_t next_attempt_ms;
+    uint64_t next_attempt_ms, give_up_ms; /* of the attempt under way, if there is one */
     uint32_t pause_ms;
     struct metric *published, *failed, *broker_up;
 };
@@ -58,9 +59,9 @@ static void on_disconnect(struct mosquitto *client, void *context, int code)
 {
     (void)client;
     struct wake_publisher *p = context;
-    if (atomic_exchange(&p->is_connected, false)) {
-        log_warn(&p->options.log, "broker_lost", "why", mosquitto_strerror(code));
-    }
+    bool was_connected = atomic_exchange(&p->is_connected, false);
+    log_warn(&p->options.log, was_connected ? "broker_lost" : "broker_unreachable",
+             "broker", p->options.broker, "why", mosquitto_strerror(code));
     metrics_set(p->broker_up, 0);
 }
 
@@ -106,28 +107,35 @@ static void publish_waiting(struct wake_publisher *p)
     }
 }
 
+/* Begins only: a host that drops packets must not hold up the end of moultd, so the
+ * connection, TLS and the welcome come about in work(). An attempt still under way is
+ * closed by libmosquitto. */
 static void try_connect(struct wake_publisher *p, uint64_t now_ms)
 {
     uint64_t jitter = 0;
     if (!random_below(p->options.random, p->pause_ms / 2 + 1, &jitter)) { jitter = 0; }
     p->next_attempt_ms = now_ms + p->pause_ms + jitter;
     p->pause_ms = p->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : p->pause_ms * 2;
-    int rc = mosquitto_connect(p->client, p->host, p->port, KEEPALIVE_S);
+    p->give_up_ms = now_ms + CONNECT_MS;
+    int rc = mosquitto_connect_async(p->client, p->host, p->port, KEEPALIVE_S);
     if (rc != MOSQ_ERR_SUCCESS) {
         log_warn(&p->options.log, "broker_unreachable", "broker", p->options.broker, "why",
                  rc == MOSQ_ERR_ERRNO ? "refused or unreachable" : mosquitto_strerror(rc));
     }
 }
 
+static bool is_attempt_due(const struct wake_publisher *p, uint64_t now_ms)
+{
+    if (atomic_load(&p->is_connected) || now_ms < p->next_attempt_ms) { return false; }
+    return mosquitto_socket(p->client) < 0 || now_ms >= p->give_up_ms;
+}
+
 /* One round: wait for the broker, for wakes or for the end, then do what is due. */
 static void work(struct wake_publisher *p)
 {
     uint64_t now_ms = clock_monotonic_ms(p->options.clock);
+    if (is_attempt_due(p, now_ms)) { try_connect(p, now_ms); }
     int fd = mosquitto_socket(p->client);
-    if (fd < 0 && now_ms >= p->next_attempt_ms) {
-        try_connect(p, now_ms);
-        fd = mosquitto_socket(p->client);
-    }
     bool may_send =
         atomic_load(&p->is_connected) && atomic_load(&p->inflight) < INFLIGHT_MAX;
     short events = mosquitto_want_write(p->client) ? POLLIN | POLLOUT : POLLIN;

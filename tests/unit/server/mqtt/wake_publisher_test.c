@@ -613,29 +613,73 @@ static void test_what_cannot_work_is_said_at_the_start(void **state)
     assert_null(out);
 }
 
-/* Something listens there but never speaks: a wrong port, a frozen broker. */
-static void test_stop_does_not_wait_for_a_broker_that_is_silent(void **state)
+/* A port of ours that nobody serves. */
+static int silent_port(struct sockaddr_in *at, int backlog)
 {
-    (void)state;
-    open_world(NULL);
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    socklen_t size = sizeof at;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof *at;
+    *at = (struct sockaddr_in){.sin_family = AF_INET};
+    at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    must(bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 4) == 0 &&
-             getsockname(fd, (struct sockaddr *)&at, &size) == 0,
+    must(bind(fd, (struct sockaddr *)at, size) == 0 && listen(fd, backlog) == 0 &&
+             getsockname(fd, (struct sockaddr *)at, &size) == 0,
          "listen");
+    return fd;
+}
+
+static void start_towards(const struct sockaddr_in *at)
+{
     char address[32];
-    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at.sin_port));
+    snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(at->sin_port));
     struct wake_publisher_options options = usual_options(address);
     assert_int_equal(wake_publisher_start(&options, &publisher), MOULT_OK);
-    struct pollfd called = {.fd = fd, .events = POLLIN};
-    assert_int_equal(poll(&called, 1, WAIT_MS), 1);
-    poll(NULL, 0, 300);
+}
+
+static void expect_quick_stop(void)
+{
     uint64_t began_ms = now_ms();
     wake_publisher_stop(publisher);
     publisher = NULL;
     assert_true(now_ms() - began_ms < 5000);
+}
+
+/* Something listens there but never speaks: a wrong port, a frozen broker. */
+static void test_stop_does_not_wait_for_a_broker_that_is_silent(void **state)
+{
+    (void)state;
+    struct sockaddr_in at;
+    open_world(NULL);
+    int fd = silent_port(&at, 4);
+    start_towards(&at);
+    struct pollfd called = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&called, 1, WAIT_MS), 1);
+    poll(NULL, 0, 300);
+    expect_quick_stop();
+    close(fd);
+}
+
+/* With a full backlog the kernel drops the first packet, as a firewall does: connecting
+ * would take two minutes to fail. */
+static void test_stop_does_not_wait_for_a_host_that_drops_packets(void **state)
+{
+    (void)state;
+    enum { FILLERS = 4 };
+    struct sockaddr_in at;
+    int filler[FILLERS];
+    open_world(NULL);
+    int fd = silent_port(&at, 0);
+    for (int i = 0; i < FILLERS; i++) {
+        filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)connect(filler[i], (struct sockaddr *)&at, sizeof at); /* or is on its way */
+    }
+    struct pollfd last = {.fd = filler[FILLERS - 1], .events = POLLOUT};
+    must(poll(&last, 1, 300) == 0, "a full backlog");
+    start_towards(&at);
+    poll(NULL, 0, 500); /* it is connecting now */
+    assert_false(wake_publisher_is_connected(publisher));
+    expect_quick_stop();
+    for (int i = 0; i < FILLERS; i++) {
+        close(filler[i]);
+    }
     close(fd);
 }
 
@@ -670,6 +714,7 @@ int main(void)
         TEST(test_many_wakes_pass_in_order),
         TEST(test_what_cannot_work_is_said_at_the_start),
         TEST(test_stop_does_not_wait_for_a_broker_that_is_silent),
+        TEST(test_stop_does_not_wait_for_a_host_that_drops_packets),
     };
     if (!mosquitto_program()) {
         printf("SKIP: no mosquitto here; apt install mosquitto\n");
