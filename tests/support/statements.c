@@ -162,6 +162,18 @@ struct moult_assignment statements_install(const struct statements_fleet *fleet,
     return order;
 }
 
+struct moult_endpoints statements_endpoints(const struct statements_fleet *fleet,
+                                            uint32_t version)
+{
+    return (struct moult_endpoints){
+        .fleet_id = fleet->fleet_id,
+        .version = version,
+        .count = 2,
+        .list = {{.url = text("https://a.test"), .weight = 20},
+                 {.url = text("https://b.test"), .weight = 10}},
+    };
+}
+
 /* --- payloads --- */
 
 #define PAYLOAD_OF(write, statement)                                                       \
@@ -188,6 +200,12 @@ struct statements_bytes statements_assignment_payload(const struct moult_assignm
 struct statements_bytes statements_keyset_payload(const struct moult_keyset *keyset)
 {
     PAYLOAD_OF(moult_keyset_write, keyset);
+}
+
+struct statements_bytes
+statements_endpoints_payload(const struct moult_endpoints *endpoints)
+{
+    PAYLOAD_OF(moult_endpoints_write, endpoints);
 }
 
 /* --- signing --- */

@@ -13,6 +13,7 @@
 #define MOULT_TESTS_SUPPORT_STATEMENTS_H
 
 #include "formats/assignment.h"
+#include "formats/endpoints.h"
 #include "formats/keyset.h"
 #include "formats/release.h"
 #include "keys/signer.h"
@@ -66,11 +67,16 @@ struct moult_assignment statements_install(const struct statements_fleet *fleet,
                                            uint64_t counter);
 struct moult_assignment statements_none(const struct statements_fleet *fleet,
                                         uint64_t counter);
+/* A list of two endpoints: https://a.test of weight 20 and https://b.test of weight 10. */
+struct moult_endpoints statements_endpoints(const struct statements_fleet *fleet,
+                                            uint32_t version);
 
 /* Encoded payloads. */
 struct statements_bytes statements_release_payload(const struct moult_release *release);
 struct statements_bytes statements_assignment_payload(const struct moult_assignment *order);
 struct statements_bytes statements_keyset_payload(const struct moult_keyset *keyset);
+struct statements_bytes
+statements_endpoints_payload(const struct moult_endpoints *endpoints);
 
 /* Any payload signed by the keys whose bit is set in `keys` (bit STATEMENTS_ROOT + 1: the
  * second root key). Limits are not checked, so that oversize ones can be made. */
