@@ -130,9 +130,17 @@ void moult_contact_worked(struct moult_session *s)
 
 bool moult_is_transient(const struct moult_session *s)
 {
-    if (s->trouble.detail != MOULT_D_HTTP) { return true; }
     int32_t status = s->trouble.native;
-    return status == 408 || status == 429 || status >= 500 || status < 100;
+    switch (s->trouble.detail) {
+    case MOULT_D_NET:
+    case MOULT_D_TLS:
+    case MOULT_D_XFER_SLOW:
+        return true;
+    case MOULT_D_HTTP:
+        return status == 408 || status == 429 || status >= 500 || status < 100;
+    default:
+        return false;
+    }
 }
 
 void moult_wake(struct moult_session *s, const uint8_t *payload, size_t size,

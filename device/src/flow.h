@@ -65,6 +65,9 @@ enum moult_state moult_flow_drop(struct moult_session *s);
  * fail. */
 enum moult_state moult_flow_give_up(struct moult_session *s);
 
+/* No source is left for s->trouble (transfer.c): gives up, drops, or begins another round. */
+enum moult_state moult_sources_used_up(struct moult_session *s);
+
 /* End the plan: erase the target's first sector, then journal that there is none. Harmless
  * without a plan. False: could not be journalled; tried again at the next boot. */
 bool moult_plan_end(struct moult_session *s);

@@ -28,7 +28,8 @@
     X(PREPARE, "the plan on flash, the first sector erased", TO(FETCH) | TO(IDLE))         \
     X(REHASH, "the digest of what is written", TO(FETCH) | TO(PREPARE) | TO(IDLE))         \
     X(FETCH, "a connection for the next range",                                            \
-      TO(RECEIVE) | TO(REPORT) | TO(BACKOFF) | TO(CLEAN) | TO(SOURCE) | TO(IDLE))          \
+      TO(RECEIVE) | TO(REPORT) | TO(BACKOFF) | TO(CLEAN) | TO(SOURCE) | TO(PREPARE) |      \
+          TO(IDLE))                                                                        \
     X(RECEIVE, "bytes of the transfer",                                                    \
       TO(ERASE) | TO(FETCH) | TO(BACKOFF) | TO(SOURCE) | TO(PREPARE) | TO(IDLE))           \
     X(ERASE, "one sector erased", TO(PROGRAM) | TO(IDLE))                                  \

@@ -121,6 +121,7 @@ static enum moult_state start(struct moult_session *s)
     s->plan.stage = MOULT_STAGE_NONE; /* until it is journalled */
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
     s->transfer.changes = 0;
+    s->transfer.is_second = false;
     s->is_verified_here = false;
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_PLAN, (uint32_t)s->plan.sequence, s->plan.size);
     return s->is_adopted ? MOULT_STATE_CLEAN : MOULT_STATE_PREPARE;
@@ -146,7 +147,7 @@ enum moult_state moult_state_SOURCE(struct moult_session *s)
     }
     if (why != MOULT_D_NONE) { /* none is left: what the last one failed with */
         s->trouble = before;
-        return moult_flow_drop(s);
+        return moult_sources_used_up(s);
     }
     bool is_same = s->plan.stage >= MOULT_STAGE_TRANSFER &&
                    s->plan.stage <= MOULT_STAGE_VERIFIED &&

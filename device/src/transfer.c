@@ -28,8 +28,20 @@ static void forget_progress(struct moult_session *s)
 
 static enum moult_state next_source(struct moult_session *s)
 {
+    s->transfer.is_second = false;
+    s->plan.etag[0] = '\0'; /* another server's name for the same bytes */
     s->source_index++;
     return MOULT_STATE_SOURCE;
+}
+
+/* The advice of R308 and R601: from 0, once. What is on flash may have come from another
+ * source, or before a reset; only when this one alone gave it all is this one to blame. */
+static enum moult_state from_start(struct moult_session *s)
+{
+    forget_progress(s);
+    if (s->transfer.is_second) { return next_source(s); }
+    s->transfer.is_second = true;
+    return MOULT_STATE_PREPARE;
 }
 
 /* s->trouble says what happened: try again later, elsewhere, or not under this order. */
@@ -42,13 +54,22 @@ static enum moult_state failed(struct moult_session *s)
         return MOULT_STATE_BACKOFF;
     }
     s->transfer.failures = 0;
+    return next_source(s); /* from where this one stopped */
+}
+
+/* An answer that was wrong ends the plan. A network that was away leaves it for the next
+ * order, or, where the policy grants attempts, for a later round. */
+enum moult_state moult_sources_used_up(struct moult_session *s)
+{
+    if (!moult_is_transient(s)) { return moult_flow_drop(s); }
     bool may_again =
         s->plan.attempts + 1 < s->policy.attempts; /* 0 where the policy names none */
     if (!may_again) { return moult_flow_give_up(s); }
     s->plan.attempts++;
     moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_TRANSFER));
     s->transfer.next_ms = s->now_ms + s->config.backoff_max_ms;
-    return MOULT_STATE_BACKOFF;
+    s->source_index = 0;
+    return MOULT_STATE_SOURCE;
 }
 
 static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
@@ -105,8 +126,7 @@ static enum moult_state complete(struct moult_session *s)
                     moult_bytes_equal(digest, s->plan.transfer_digest, sizeof digest);
     if (is_right) { return MOULT_STATE_CLEAN; }
     moult_trouble(s, MOULT_D_XFER_DIGEST, 0);
-    forget_progress(s);
-    return next_source(s);
+    return from_start(s);
 }
 
 static enum moult_state request(struct moult_session *s)
@@ -206,7 +226,7 @@ static enum moult_state at_part(struct moult_session *s)
     if (!h->has_range || h->range_from != from || h->range_to < from) {
         close_request(s);
         moult_trouble_as(s, MOULT_D_HTTP, MOULT_R_HTTP_RANGE_IGNORED, h->status);
-        return next_source(s);
+        return from_start(s);
     }
     uint32_t size = h->range_to - from + 1;
     bool is_total_wrong = h->range_total != 0 && h->range_total != s->plan.transfer_size;

@@ -338,7 +338,8 @@ int32_t update_server_start(void *context, const struct moult_http_request *requ
     w->http.begun_ms = w->http.next_ms = w->now_ms;
     w->http.timeout_ms = request->timeout_ms;
     bool is_artifact = strstr(path, "/artifact/") != NULL;
-    bool is_refused = w->is_down || (is_artifact && w->transfer == WORLD_REFUSE);
+    bool is_refused = w->is_down || (is_artifact && w->transfer == WORLD_REFUSE) ||
+                      (w->away_url && strcmp(path, w->away_url) == 0);
     if (is_refused) {
         w->http.kind = REQUEST_NONE;
         return 0;

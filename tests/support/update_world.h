@@ -172,6 +172,7 @@ struct world {
     enum world_transfer transfer;
     uint32_t transfer_at;
     const char *second_url; /* a source before the good one, or NULL */
+    const char *away_url;   /* connections for this path are refused; or NULL */
 
     struct world_report reports[WORLD_REPORTS_MAX];
     unsigned report_count;

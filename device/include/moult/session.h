@@ -137,6 +137,7 @@ struct moult_session {
         uint8_t write_tries;      /* of the sector in hand */
         bool is_open;             /* a request is under way */
         bool has_headers;         /* and its headers have come */
+        bool is_second;           /* this source was asked from 0 once more */
         uint8_t first_digest[32]; /* of the first sector, head included, from VERIFY */
     } transfer;
 

@@ -131,6 +131,18 @@ static void test_the_next_source_is_tried(void)
     check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
 }
 
+static void test_a_source_that_stays_away_gives_way_to_the_next(void)
+{
+    begin();
+    w.second_url = "/device/v1/artifact/away";
+    w.away_url = w.second_url;
+    w.config.transfer_tries_max = 3;
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
+}
+
 static void test_a_written_slot_that_rotted_over_a_reset_is_written_again(void)
 {
     begin();
@@ -310,6 +322,7 @@ int main(void)
     check_run(test_shorter_ranges_than_asked_for_are_taken_if_they_fill_a_sector);
     check_run(test_a_server_without_ranges_is_read_over_after_a_reset);
     check_run(test_the_next_source_is_tried);
+    check_run(test_a_source_that_stays_away_gives_way_to_the_next);
     check_run(test_a_written_slot_that_rotted_over_a_reset_is_written_again);
     check_run(test_a_store_that_fails_at_the_last_moment_leaves_nothing_half_done);
     check_run(test_an_update_wears_no_sector_more_than_it_must);
