@@ -283,8 +283,8 @@ int main(void)
     check_run(test_every_fault_at_every_byte_for_ever);
     check_run(test_every_fault_at_every_byte_with_a_reset);
     check_run(test_every_fault_for_ever_after_a_reset);
-    printf("%u faults, %u bytes: %u runs (%u of them to the end of the road), %llu requests, "
-           "%llu bytes, at most %u bytes again, %.1f s\n",
+    printf("%u faults, %u bytes: %u runs (%u of them to the end of the road), "
+           "%llu requests, %llu bytes, at most %u bytes again, %.1f s\n",
            ROWS, saved.new.size, sum.runs, sum.full_runs, (unsigned long long)sum.requests,
            (unsigned long long)sum.bytes, sum.most_refetched,
            (double)(clock() - begin) / CLOCKS_PER_SEC);
