@@ -87,9 +87,11 @@ static void tell(struct moult_session *s, enum moult_report_kind kind)
     moult_outbox_add(s, &news);
 }
 
+enum { PHASE_LOOK, PHASE_END };
+
 /* The trial is over and lost. The verdict goes into the journal first: a power cut from
  * here on must not make another class of it. Then tell, remember, end the plan, each
- * harmless to repeat. */
+ * harmless to repeat; the end erases a sector and has a step of its own. */
 static enum moult_state give_up(struct moult_session *s)
 {
     assert(s->plan.stage >= MOULT_STAGE_ARMED && s->trouble.detail != 0);
@@ -102,8 +104,8 @@ static enum moult_state give_up(struct moult_session *s)
     }
     tell(s, MOULT_REPORT_ROLLED_BACK);
     if (is_health) { moult_unstored(s, moult_blocks_count(s)); } /* the server counts too */
-    moult_plan_end(s);
-    return MOULT_STATE_IDLE;
+    s->phase = PHASE_END;
+    return MOULT_STATE_CLASSIFY;
 }
 
 /* The slot still holds the proven image: verify it again and set the boot slot again,
@@ -194,14 +196,22 @@ static enum moult_state act(struct moult_session *s, enum moult_boot_class class
     return MOULT_STATE_IDLE;
 }
 
+static enum moult_state settle(struct moult_session *s, enum moult_state next)
+{
+    s->contact.is_installing = s->plan.stage != MOULT_STAGE_NONE;
+    moult_contact_boot(s);
+    return next;
+}
+
 enum moult_state moult_state_CLASSIFY(struct moult_session *s)
 {
+    if (s->phase == PHASE_END) {
+        moult_plan_end(s);
+        return settle(s, MOULT_STATE_IDLE);
+    }
     struct moult_boot_facts facts = look(s);
     enum moult_boot_class class = moult_boot_classify(&facts);
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_BOOT, class, s->running.boot.reset);
     memcpy(s->contact.deployment, s->plan.deployment, sizeof s->contact.deployment);
-    enum moult_state next = act(s, class, facts.was_crash);
-    s->contact.is_installing = s->plan.stage != MOULT_STAGE_NONE;
-    moult_contact_boot(s);
-    return next;
+    return settle(s, act(s, class, facts.was_crash));
 }
