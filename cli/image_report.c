@@ -80,6 +80,11 @@ static enum moult_status read_block(const struct moult_reader *reader, uint32_t 
     if (st != MOULT_OK) { return st; }
 
     st = moult_sb_block_verify(block, &crypto, digest, finding);
+    if (st == MOULT_E_UNSUPPORTED && block->scheme == MOULT_SB_RSA3072) {
+        struct moult_sb_rsa rsa;
+        st = moult_sb_rsa_read(reader, sector, i, &rsa);
+        if (st == MOULT_OK) { st = moult_sb_rsa_verify(&rsa, &crypto, digest, finding); }
+    }
     if (st != MOULT_OK && st != MOULT_E_UNSUPPORTED) {
         finding->where = sector + i * MOULT_SB_BLOCK_SIZE;
         return st;

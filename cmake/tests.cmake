@@ -4,7 +4,7 @@
 # The label "short" marks what `make test-short` runs, "slow" the unit tests that it leaves out, "tsan" what `make tsan` runs; e2e scripts carry "e2e".
 
 # Tests of five seconds and more under the sanitizers: part of `make test`, not of `make test-short`.
-set(slow_tests device/every_bit device/network_faults server/base/signer_client server/mqtt/wake_publisher
+set(slow_tests device/every_bit keys/sb_signer device/network_faults server/base/signer_client server/mqtt/wake_publisher
                device/states device/power device/session ports/posix/update ports/posix/http_client
                ports/posix/mqtt ports/sim/nvs examples/energy-meter/host/device server/http/http_limits
                server/http/http_tls server/control/rollouts server/control/fleet server/control/checkin

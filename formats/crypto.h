@@ -1,4 +1,4 @@
-/* crypto.h - the two primitives that formats need, as callbacks.
+/* crypto.h - the primitives that formats need, as callbacks.
  *
  * Layer    formats: declarations only. Implemented over PSA in ports/, over OpenSSL in
  *          keys/.
@@ -18,6 +18,7 @@
 #define MOULT_PUBKEY_SIZE 64u    /* P-256 public key, X || Y, big-endian */
 #define MOULT_SIGNATURE_SIZE 64u /* ECDSA P-256 signature, r || s, big-endian */
 #define MOULT_KID_SIZE 8u        /* first bytes of SHA-256(X || Y) */
+#define MOULT_RSA3072_SIZE 384u  /* bytes of an RSA-3072 modulus or signature */
 
 /* Room for one running SHA-256 of any supported library; a port asserts that its state
  * fits. */
@@ -49,6 +50,13 @@ struct moult_crypto {
      * or s outside 1..n-1 and points not on the curve. False on any error. */
     bool (*verify_p256)(void *context, const uint8_t public_key[64],
                         const uint8_t digest[32], const uint8_t signature[64]);
+
+    /* Optional: NULL where nothing needs it. Whether signature is a valid RSA-3072-PSS
+     * signature (SHA-256, MGF1 with SHA-256, 32 bytes of salt) over digest by the key; both
+     * numbers big-endian. False on any error. Statements are never signed so: this is for
+     * Secure Boot V2. */
+    bool (*verify_rsa3072_pss)(void *context, const uint8_t modulus[384], uint32_t exponent,
+                               const uint8_t digest[32], const uint8_t signature[384]);
 };
 
 /* SHA-256 of one byte string. MOULT_OK; MOULT_E_INTERNAL when the library fails, out

@@ -19,6 +19,10 @@ enum {
     OFF_P256_SIGNATURE = 101,
     OFF_KEY_P384 = 52,
     OFF_CRC = 1196,
+    OFF_RSA_EXPONENT = 420,
+    OFF_RSA_RINV = 424,
+    OFF_RSA_MDASH = 808,
+    OFF_RSA_SIGNATURE = 812,
     RSA_KEY_SIZE = 776,
     P256_KEY_SIZE = 65,
     P384_KEY_SIZE = 97,
@@ -230,6 +234,122 @@ enum moult_status moult_sb_block_verify(const struct moult_sb_block *block,
     return MOULT_OK;
 }
 
+/* Big-endian to little-endian or back. */
+static void reverse(uint8_t *bytes, uint32_t size)
+{
+    for (uint32_t i = 0; i < size / 2; i++) {
+        uint8_t byte = bytes[i];
+        bytes[i] = bytes[size - 1 - i];
+        bytes[size - 1 - i] = byte;
+    }
+}
+
+enum moult_status moult_sb_rsa_read(const struct moult_reader *reader, uint32_t sector,
+                                    uint32_t index, struct moult_sb_rsa *out)
+{
+    assert(reader && out && index < MOULT_SB_BLOCKS_MAX);
+    uint32_t block = sector + index * MOULT_SB_BLOCK_SIZE;
+    uint8_t exponent[4];
+    enum moult_status st =
+        moult_read(reader, block + OFF_KEY, out->modulus, sizeof out->modulus);
+    if (st == MOULT_OK) {
+        st = moult_read(reader, block + OFF_RSA_SIGNATURE, out->signature,
+                        sizeof out->signature);
+    }
+    if (st == MOULT_OK) {
+        st = moult_read(reader, block + OFF_RSA_EXPONENT, exponent, sizeof exponent);
+    }
+    if (st != MOULT_OK) { return st; }
+    reverse(out->modulus, sizeof out->modulus);
+    reverse(out->signature, sizeof out->signature);
+    out->exponent = get_le32(exponent);
+    return MOULT_OK;
+}
+
+enum moult_status moult_sb_rsa_verify(const struct moult_sb_rsa *rsa,
+                                      const struct moult_crypto *crypto,
+                                      const uint8_t image_digest[32],
+                                      struct moult_finding *finding)
+{
+    assert(rsa && crypto && image_digest);
+    if (!crypto->verify_rsa3072_pss) { return MOULT_E_UNSUPPORTED; }
+    if (crypto->verify_rsa3072_pss(crypto->context, rsa->modulus, rsa->exponent,
+                                   image_digest, rsa->signature)) {
+        return MOULT_OK;
+    }
+    return moult_found(finding, MOULT_E_SIGNATURE,
+                       (struct moult_finding){.detail = MOULT_D_ESP_SIG_WRONG});
+}
+
+/* --- What a chip trusts -------------------------------------------------------------- */
+
+enum standing { UNKNOWN, REVOKED, TRUSTED };
+
+static enum standing standing_of(const struct moult_sb_fuses *fuses,
+                                 const uint8_t key_digest[32])
+{
+    enum standing found = UNKNOWN;
+    assert(fuses->digest_size > 0 && fuses->digest_size <= 32);
+    for (uint32_t i = 0; i < MOULT_SB_KEYS_MAX; i++) {
+        if (!fuses->keys[i].is_used ||
+            !moult_bytes_equal(fuses->keys[i].digest, key_digest, fuses->digest_size)) {
+            continue;
+        }
+        if (!fuses->keys[i].is_revoked) { return TRUSTED; }
+        found = REVOKED;
+    }
+    return found;
+}
+
+/* The signature of block `index`, whose key is trusted. */
+static enum moult_status verify_trusted(const struct moult_sb_judge *judge, uint32_t index,
+                                        const struct moult_sb_block *block,
+                                        struct moult_finding *finding)
+{
+    const struct moult_crypto *crypto = judge->crypto;
+    enum moult_status st =
+        moult_sb_block_verify(block, crypto, judge->image_digest, finding);
+    if (block->scheme == MOULT_SB_P384) { return MOULT_E_SIGNATURE; }
+    if (st != MOULT_E_UNSUPPORTED) { return st; }
+
+    st = moult_sb_rsa_read(judge->reader, judge->sector, index, judge->work);
+    if (st != MOULT_OK) { return st; }
+    return moult_sb_rsa_verify(judge->work, crypto, judge->image_digest, finding);
+}
+
+/* MOULT_OK, UNSUPPORTED or REFUSED as said in the header, SIGNATURE: look at the next one;
+ * IO and INTERNAL: give up. */
+static enum moult_status judge_block(const struct moult_sb_judge *judge, uint32_t index,
+                                     struct moult_finding *finding)
+{
+    struct moult_sb_block block;
+    enum moult_status st = moult_sb_block_read(judge->reader, judge->sector, index,
+                                               judge->crypto, &block, NULL);
+    if (st == MOULT_OK) {
+        enum standing standing = standing_of(judge->fuses, block.key_digest);
+        if (standing == UNKNOWN) { return MOULT_E_SIGNATURE; }
+        if (standing == REVOKED) { return MOULT_E_REFUSED; }
+        st = verify_trusted(judge, index, &block, finding);
+    }
+    bool is_over = st == MOULT_OK || st == MOULT_E_UNSUPPORTED || st == MOULT_E_IO ||
+                   st == MOULT_E_INTERNAL;
+    return is_over ? st : MOULT_E_SIGNATURE;
+}
+
+enum moult_status moult_sb_trusts(const struct moult_sb_judge *judge,
+                                  struct moult_finding *finding)
+{
+    assert(judge && judge->work && judge->fuses->block_count <= MOULT_SB_BLOCKS_MAX);
+    enum moult_status result = MOULT_E_SIGNATURE;
+    if (finding) { *finding = (struct moult_finding){0}; }
+    for (uint32_t i = 0; i < judge->fuses->block_count; i++) {
+        enum moult_status st = judge_block(judge, i, finding);
+        if (st == MOULT_OK || st == MOULT_E_IO || st == MOULT_E_INTERNAL) { return st; }
+        if (st != MOULT_E_SIGNATURE && result != MOULT_E_UNSUPPORTED) { result = st; }
+    }
+    return result;
+}
+
 void moult_sb_block_encode_p256(const uint8_t image_digest[32],
                                 const uint8_t public_key[64], const uint8_t signature[64],
                                 uint8_t raw[MOULT_SB_BLOCK_SIZE])
@@ -242,5 +362,26 @@ void moult_sb_block_encode_p256(const uint8_t image_digest[32],
     raw[OFF_KEY] = CURVE_P256;
     reverse_pair(public_key, raw + OFF_P256_POINT);
     reverse_pair(signature, raw + OFF_P256_SIGNATURE);
+    put_le32(raw + OFF_CRC, crc32_le(0, raw, OFF_CRC));
+}
+
+void moult_sb_block_encode_rsa3072(const uint8_t image_digest[32],
+                                   const struct moult_sb_rsa *rsa,
+                                   const struct moult_sb_rsa_extra *extra,
+                                   uint8_t raw[MOULT_SB_BLOCK_SIZE])
+{
+    assert(image_digest && rsa && extra && raw);
+    memset(raw, 0, MOULT_SB_BLOCK_SIZE);
+    raw[0] = MOULT_SB_MAGIC;
+    raw[OFF_VERSION] = VERSION_RSA;
+    memcpy(raw + OFF_DIGEST, image_digest, MOULT_SHA256_SIZE);
+    memcpy(raw + OFF_KEY, rsa->modulus, MOULT_RSA3072_SIZE);
+    memcpy(raw + OFF_RSA_RINV, extra->rinv, MOULT_RSA3072_SIZE);
+    memcpy(raw + OFF_RSA_SIGNATURE, rsa->signature, MOULT_RSA3072_SIZE);
+    reverse(raw + OFF_KEY, MOULT_RSA3072_SIZE);
+    reverse(raw + OFF_RSA_RINV, MOULT_RSA3072_SIZE);
+    reverse(raw + OFF_RSA_SIGNATURE, MOULT_RSA3072_SIZE);
+    put_le32(raw + OFF_RSA_EXPONENT, rsa->exponent);
+    put_le32(raw + OFF_RSA_MDASH, extra->mdash);
     put_le32(raw + OFF_CRC, crc32_le(0, raw, OFF_CRC));
 }

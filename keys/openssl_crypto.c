@@ -5,6 +5,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include "keys/p256.h"
+#include "keys/rsa3072.h"
 
 /* --- SHA-256: a running hash is a pointer to OpenSSL's context --- */
 
@@ -80,6 +81,22 @@ static bool verify_p256(void *context, const uint8_t public_key[64],
     return good;
 }
 
+/* --- RSA --- */
+
+static bool verify_rsa3072_pss(void *context, const uint8_t modulus[384], uint32_t exponent,
+                               const uint8_t digest[32], const uint8_t signature[384])
+{
+    (void)context;
+    EVP_PKEY *key = keys_rsa3072_public(modulus, exponent);
+    EVP_PKEY_CTX *check = key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
+    bool good = check && EVP_PKEY_verify_init(check) == 1 && keys_rsa3072_use_pss(check) &&
+                EVP_PKEY_verify(check, signature, MOULT_RSA3072_SIZE, digest, 32) == 1;
+    EVP_PKEY_CTX_free(check);
+    EVP_PKEY_free(key);
+    keys_p256_forget_errors();
+    return good;
+}
+
 struct moult_crypto keys_openssl_crypto(void)
 {
     return (struct moult_crypto){
@@ -89,5 +106,6 @@ struct moult_crypto keys_openssl_crypto(void)
         .sha256_final = sha256_final,
         .sha256_abort = sha256_abort,
         .verify_p256 = verify_p256,
+        .verify_rsa3072_pss = verify_rsa3072_pss,
     };
 }

@@ -82,6 +82,51 @@ static bool verify_p256(void *context, const uint8_t public_key[64],
     return st == PSA_SUCCESS;
 }
 
+/* PSA takes RSA public keys as the DER of SEQUENCE { INTEGER n, INTEGER e }. */
+enum { DER_HEAD = 4 + 4 + 1, DER_MAX = DER_HEAD + MOULT_RSA3072_SIZE + 2 + 5 };
+
+static size_t encode_rsa_key(const uint8_t modulus[384], uint32_t exponent,
+                             uint8_t out[DER_MAX])
+{
+    uint8_t number[5] = {0, (uint8_t)(exponent >> 24), (uint8_t)(exponent >> 16),
+                         (uint8_t)(exponent >> 8), (uint8_t)exponent};
+    size_t skip = 0; /* leading zeros, but one where the next byte would read negative */
+    while (skip < 4 && number[skip] == 0 && number[skip + 1] < 0x80) {
+        skip++;
+    }
+    size_t exponent_size = sizeof number - skip;
+    size_t inner = 4 + 1 + MOULT_RSA3072_SIZE + 2 + exponent_size;
+    const uint8_t head[DER_HEAD] = {
+        0x30, 0x82, (uint8_t)(inner >> 8), (uint8_t)inner, 0x02, 0x82, 0x01, 0x81, 0x00};
+    memcpy(out, head, sizeof head);
+    memcpy(out + DER_HEAD, modulus, MOULT_RSA3072_SIZE);
+    uint8_t *tail = out + DER_HEAD + MOULT_RSA3072_SIZE;
+    tail[0] = 0x02;
+    tail[1] = (uint8_t)exponent_size;
+    memcpy(tail + 2, number + skip, exponent_size);
+    return 4 + inner;
+}
+
+static bool verify_rsa3072_pss(void *context, const uint8_t modulus[384], uint32_t exponent,
+                               const uint8_t digest[32], const uint8_t signature[384])
+{
+    (void)context;
+    const psa_algorithm_t algorithm = PSA_ALG_RSA_PSS(PSA_ALG_SHA_256);
+    uint8_t der[DER_MAX];
+    size_t der_size = encode_rsa_key(modulus, exponent, der);
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_RSA_PUBLIC_KEY);
+    psa_set_key_bits(&attributes, 8 * MOULT_RSA3072_SIZE);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_VERIFY_HASH);
+    psa_set_key_algorithm(&attributes, algorithm);
+    psa_key_id_t key = 0;
+    if (psa_import_key(&attributes, der, der_size, &key) != PSA_SUCCESS) { return false; }
+    psa_status_t st = psa_verify_hash(key, algorithm, digest, MOULT_SHA256_SIZE, signature,
+                                      MOULT_RSA3072_SIZE);
+    (void)psa_destroy_key(key); /* as above */
+    return st == PSA_SUCCESS;
+}
+
 struct moult_crypto moult_psa_crypto(void)
 {
     return (struct moult_crypto){
@@ -91,5 +136,6 @@ struct moult_crypto moult_psa_crypto(void)
         .sha256_final = sha256_final,
         .sha256_abort = sha256_abort,
         .verify_p256 = verify_p256,
+        .verify_rsa3072_pss = verify_rsa3072_pss,
     };
 }

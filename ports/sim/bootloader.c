@@ -4,6 +4,7 @@
 #include <string.h>
 #include "formats/app_desc.h"
 #include "formats/esp_image.h"
+#include "formats/secure_boot.h"
 
 static enum moult_status read_flash(void *context, uint32_t offset, uint8_t *out,
                                     uint32_t size)
@@ -33,6 +34,42 @@ const struct moult_partition *moult_sim_partition(const struct moult_sim_boot *b
     return moult_partition_find(&boot->table, MOULT_PARTITION_APP, subtype);
 }
 
+/* The signature behind an image of `size` bytes, where Secure Boot is on. */
+static enum moult_status verify_signature(const struct moult_sim_boot *boot,
+                                          const struct moult_reader *reader, uint32_t size,
+                                          struct moult_finding *finding)
+{
+    bool is_on;
+    enum moult_status st = moult_sim_switch_read(boot->chip, MOULT_SIM_SECURE_BOOT, &is_on);
+    if (st != MOULT_OK || !is_on) { return st; }
+    uint8_t digest[MOULT_SHA256_SIZE];
+    uint32_t sector = moult_sb_sector_offset(size);
+    if (reader->size < MOULT_SB_SECTOR_SIZE ||
+        sector > reader->size - MOULT_SB_SECTOR_SIZE) {
+        return MOULT_E_SIGNATURE;
+    }
+    st = moult_sb_image_digest(reader, sector, boot->crypto, digest);
+    return st == MOULT_OK ? moult_sim_sb_judge(boot, reader, sector, digest, finding) : st;
+}
+
+enum moult_status moult_sim_sb_judge(const struct moult_sim_boot *boot,
+                                     const struct moult_reader *reader, uint32_t sector,
+                                     const uint8_t image_digest[32],
+                                     struct moult_finding *finding)
+{
+    struct moult_sb_fuses fuses;
+    struct moult_sb_rsa work;
+    enum moult_status st = moult_sim_fuses_read(boot->chip, &fuses);
+    if (st != MOULT_OK) { return st; }
+    struct moult_sb_judge judge = {.reader = reader,
+                                   .sector = sector,
+                                   .image_digest = image_digest,
+                                   .fuses = &fuses,
+                                   .crypto = boot->crypto,
+                                   .work = &work};
+    return moult_sb_trusts(&judge, finding);
+}
+
 enum moult_status moult_sim_verify(const struct moult_sim_boot *boot, int which,
                                    struct moult_finding *finding)
 {
@@ -50,7 +87,8 @@ enum moult_status moult_sim_verify(const struct moult_sim_boot *boot, int which,
     st = moult_esp_image_runs_on(&image, boot->chip->chip_id, boot->chip->revision,
                                  moult_app_desc_page_size(&desc), finding);
     if (st != MOULT_OK) { return st; }
-    return moult_esp_image_verify(&reader, boot->crypto, &image, finding);
+    st = moult_esp_image_verify(&reader, boot->crypto, &image, finding);
+    return st == MOULT_OK ? verify_signature(boot, &reader, image.size, finding) : st;
 }
 
 bool moult_sim_secure_version(const struct moult_sim_boot *boot, int which, uint32_t *out)

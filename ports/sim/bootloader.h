@@ -11,8 +11,7 @@
  * Use it   moult_sim_boot(), look at `booted`, run the application; its side of the
  *          contract is ports/sim/ota.h.
  *
- * Left out, as not needed here: deep sleep with validation skipped, Secure Boot signatures,
- * the RTC watchdog.
+ * Left out, as not needed here: Secure Boot V1 and P-384, the RTC watchdog.
  */
 #ifndef MOULT_PORTS_SIM_BOOTLOADER_H
 #define MOULT_PORTS_SIM_BOOTLOADER_H
@@ -73,11 +72,20 @@ struct moult_reader moult_sim_reader(struct moult_sim_flash *flash,
                                      struct moult_sim_part *part);
 
 /* Whether the bootloader would start what is in the partition: header, chip, revision,
- * segments, checksum, digest, size. finding may be NULL.
- * MOULT_OK; MOULT_E_NOENT: no such partition; else as formats/esp_image.h. */
+ * segments, checksum, digest, size, and where eFuses say so the Secure Boot V2 signature.
+ * finding may be NULL. MOULT_OK; MOULT_E_NOENT: no such partition; MOULT_E_SIGNATURE,
+ * _REFUSED, _UNSUPPORTED: as moult_sb_trusts(); else as formats/esp_image.h. */
 MOULT_MUST_CHECK enum moult_status moult_sim_verify(const struct moult_sim_boot *boot,
                                                     int which,
                                                     struct moult_finding *finding);
+
+/* Whether the chip's eFuses trust the signature sector at `sector` of the reader, for an
+ * image whose digest is known. Returns as moult_sb_trusts(). */
+MOULT_MUST_CHECK enum moult_status moult_sim_sb_judge(const struct moult_sim_boot *boot,
+                                                      const struct moult_reader *reader,
+                                                      uint32_t sector,
+                                                      const uint8_t image_digest[32],
+                                                      struct moult_finding *finding);
 
 /* secure_version of the image in a partition. False: no descriptor there. */
 bool moult_sim_secure_version(const struct moult_sim_boot *boot, int which, uint32_t *out);

@@ -65,7 +65,7 @@ static enum moult_status panic_at(struct moult_sim_flash *flash, const char *wha
     abort();
 }
 
-static enum moult_status lose_power(struct moult_sim_flash *flash)
+enum moult_status moult_sim_flash_power_off(struct moult_sim_flash *flash)
 {
     flash->is_off = true;
     if (flash->power_lost) { flash->power_lost(flash->context); }
@@ -108,7 +108,7 @@ static enum moult_status finish_page(struct moult_sim_flash *flash, uint32_t off
                                      const uint8_t *before, uint8_t *after, uint32_t size)
 {
     struct moult_sim_plan plan = moult_sim_fault_next(flash, MOULT_SIM_PROGRAM, offset);
-    if (plan.fault == MOULT_SIM_CUT_BEFORE) { return lose_power(flash); }
+    if (plan.fault == MOULT_SIM_CUT_BEFORE) { return moult_sim_flash_power_off(flash); }
     flash->busy_us += flash->timing.program_us;
     if (plan.fault == MOULT_SIM_FAIL) { return MOULT_E_IO; }
     if (plan.fault == MOULT_SIM_NOOP) { return MOULT_OK; }
@@ -117,7 +117,7 @@ static enum moult_status finish_page(struct moult_sim_flash *flash, uint32_t off
     }
     moult_sim_fault_programmed(flash, offset, after, size);
     enum moult_status st = moult_sim_storage_write(flash->storage, offset, after, size);
-    return plan.fault == MOULT_SIM_FAULT_NONE ? st : lose_power(flash);
+    return plan.fault == MOULT_SIM_FAULT_NONE ? st : moult_sim_flash_power_off(flash);
 }
 
 static enum moult_status program_page(struct moult_sim_flash *flash, uint32_t offset,
@@ -205,7 +205,7 @@ enum moult_status moult_sim_flash_erase(struct moult_sim_flash *flash, uint32_t 
     if (!writable(flash, offset, MOULT_SIM_SECTOR_SIZE)) { return MOULT_E_INTERNAL; }
 
     struct moult_sim_plan plan = moult_sim_fault_next(flash, MOULT_SIM_ERASE, offset);
-    if (plan.fault == MOULT_SIM_CUT_BEFORE) { return lose_power(flash); }
+    if (plan.fault == MOULT_SIM_CUT_BEFORE) { return moult_sim_flash_power_off(flash); }
     flash->busy_us += flash->timing.erase_us;
     if (plan.fault == MOULT_SIM_FAIL) { return MOULT_E_IO; }
     if (plan.fault == MOULT_SIM_NOOP) {
@@ -214,7 +214,8 @@ enum moult_status moult_sim_flash_erase(struct moult_sim_flash *flash, uint32_t 
     }
     enum moult_status st = erase_bits(flash, offset, &plan);
     if (plan.fault == MOULT_SIM_FAULT_NONE) { return st; }
-    return lose_power(flash); /* nobody is left to be told that the storage failed too */
+    return moult_sim_flash_power_off(
+        flash); /* nobody is left to be told that the storage failed too */
 }
 
 enum moult_status moult_sim_flash_flip(struct moult_sim_flash *flash, uint32_t offset,

@@ -103,7 +103,7 @@ struct moult_sim_flash {
     struct moult_sim_plan plans[MOULT_SIM_PLANS_MAX];
     struct moult_sim_defect defects[MOULT_SIM_DEFECTS_MAX];
     struct moult_sim_timing timing; /* typical, until set otherwise */
-    uint64_t operation_count;       /* programs of pages and erases since init */
+    uint64_t operation_count;       /* programs of pages, erases and burns since init */
     uint64_t read_count;            /* calls of read since init */
     uint64_t busy_us;               /* what all of them took since init */
     uint16_t *erase_count;          /* borrowed, one per sector; NULL: not counted */
@@ -142,6 +142,9 @@ void moult_sim_flash_forbid_all(struct moult_sim_flash *flash);
 
 /* Makes writes into the range a panic even where allowed: the slot that is running. */
 void moult_sim_flash_protect(struct moult_sim_flash *flash, uint32_t offset, uint32_t size);
+
+/* Power goes now, between two operations: what a planned cut does. Returns MOULT_E_IO. */
+enum moult_status moult_sim_flash_power_off(struct moult_sim_flash *flash);
 
 /* Power is back. Plans that did not strike yet still will. */
 void moult_sim_flash_power_on(struct moult_sim_flash *flash);

@@ -34,6 +34,7 @@ static enum moult_sim_fault defect_of(const struct moult_sim_flash *flash,
                                       enum moult_sim_operation operation, uint32_t offset)
 {
     bool is_erase = operation == MOULT_SIM_ERASE;
+    if (operation == MOULT_SIM_BURN) { return MOULT_SIM_FAULT_NONE; }
     for (uint32_t i = 0; i < MOULT_SIM_DEFECTS_MAX; i++) {
         const struct moult_sim_defect *defect = &flash->defects[i];
         if (sector_of(defect->offset) != sector_of(offset)) { continue; }

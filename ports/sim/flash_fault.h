@@ -1,6 +1,6 @@
 /* flash_fault.h - what planned faults and defects do to a simulated flash.
  *
- * Layer    ports/sim, private to flash.c.
+ * Layer    ports/sim, private to flash.c and chip.c.
  * Memory   no heap; the fields of struct moult_sim_flash.
  * Threads  one at a time per flash.
  */
@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include "ports/sim/flash.h"
 
-enum moult_sim_operation { MOULT_SIM_PROGRAM, MOULT_SIM_ERASE };
+enum moult_sim_operation { MOULT_SIM_PROGRAM, MOULT_SIM_ERASE, MOULT_SIM_BURN };
 
 /* Counts an operation of the sector that holds `offset` and says what strikes it: a plan,
  * or a defect of the sector in the shape of one. */

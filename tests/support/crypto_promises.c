@@ -2,7 +2,10 @@
 #include "tests/support/crypto_promises.h"
 #include <stdio.h>
 #include <string.h>
+#include "formats/reader.h"
+#include "formats/secure_boot.h"
 #include "keys/key_file.h"
+#include "keys/sb_signer.h"
 #include "tests/support/spec.h"
 
 static bool promise(bool kept, const char *what)
@@ -228,4 +231,74 @@ bool crypto_promises_verify(const struct moult_crypto *crypto)
         promise(bad_points_are_refused(crypto, &trial), "the key is on the curve");
     keys_signer_close(&trial.signer);
     return good;
+}
+
+/* --- RSA-3072-PSS --- */
+
+struct rsa_trial {
+    uint8_t digest[32];
+    struct moult_sb_rsa rsa;
+};
+
+static bool rsa_passes(const struct moult_crypto *crypto, const struct rsa_trial *trial)
+{
+    return crypto->verify_rsa3072_pss(crypto->context, trial->rsa.modulus,
+                                      trial->rsa.exponent, trial->digest,
+                                      trial->rsa.signature);
+}
+
+static bool make_rsa_trial(struct rsa_trial *trial)
+{
+    struct keys_sb_key *key;
+    uint8_t raw[MOULT_SB_BLOCK_SIZE];
+    memset(trial->digest, 0xa5, sizeof trial->digest);
+    if (keys_sb_key_make(MOULT_SB_RSA3072, &key) != MOULT_OK) { return false; }
+    bool good = keys_sb_sign(key, trial->digest, raw) == MOULT_OK;
+    keys_sb_key_free(key);
+    struct moult_bytes bytes = {raw, sizeof raw};
+    struct moult_reader reader = moult_reader_of_bytes(&bytes);
+    return good && moult_sb_rsa_read(&reader, 0, 0, &trial->rsa) == MOULT_OK;
+}
+
+static bool rsa_bits_matter(const struct moult_crypto *crypto,
+                            const struct rsa_trial *trial)
+{
+    for (unsigned bit = 0; bit < 8 * MOULT_RSA3072_SIZE; bit += 61) {
+        struct rsa_trial bad[3] = {*trial, *trial, *trial};
+        uint8_t mask = (uint8_t)(1u << bit % 8);
+        bad[0].rsa.signature[bit / 8] ^= mask;
+        bad[1].rsa.modulus[bit / 8] ^= mask;
+        bad[2].digest[bit / 8 % 32] ^= mask;
+        for (unsigned i = 0; i < 3; i++) {
+            if (rsa_passes(crypto, &bad[i])) { return false; }
+        }
+    }
+    return true;
+}
+
+static bool rsa_numbers_outside_are_refused(const struct moult_crypto *crypto,
+                                            const struct rsa_trial *trial)
+{
+    static const uint32_t exponents[] = {0, 1, 2, 3, 65539, UINT32_MAX};
+    for (size_t i = 0; i < sizeof exponents / sizeof exponents[0]; i++) {
+        struct rsa_trial bad = *trial;
+        bad.rsa.exponent = exponents[i];
+        if (rsa_passes(crypto, &bad)) { return false; }
+    }
+    struct rsa_trial as_modulus = *trial, zero = *trial, no_key = *trial;
+    memcpy(as_modulus.rsa.signature, trial->rsa.modulus, MOULT_RSA3072_SIZE);
+    memset(zero.rsa.signature, 0, MOULT_RSA3072_SIZE);
+    memset(no_key.rsa.modulus, 0, MOULT_RSA3072_SIZE);
+    return !rsa_passes(crypto, &as_modulus) && !rsa_passes(crypto, &zero) &&
+           !rsa_passes(crypto, &no_key);
+}
+
+bool crypto_promises_rsa(const struct moult_crypto *crypto)
+{
+    struct rsa_trial trial = {0};
+    return promise(make_rsa_trial(&trial), "an RSA signature to try") &&
+           promise(rsa_passes(crypto, &trial), "a good RSA signature passes") &&
+           promise(rsa_bits_matter(crypto, &trial), "bits of RSA numbers matter") &&
+           promise(rsa_numbers_outside_are_refused(crypto, &trial),
+                   "RSA numbers have a range");
 }

@@ -18,4 +18,8 @@ bool crypto_promises_hash(const struct moult_crypto *crypto);
  * that are no point of P-256 do not. */
 bool crypto_promises_verify(const struct moult_crypto *crypto);
 
+/* Good RSA-3072-PSS signatures pass. Changed ones, other keys, other digests, exponents
+ * and numbers as large as the modulus do not. */
+bool crypto_promises_rsa(const struct moult_crypto *crypto);
+
 #endif

@@ -15,10 +15,16 @@ static void test_signatures_are_checked_to_the_last_rule(void)
     check(crypto_promises_verify(&crypto));
 }
 
+static void test_rsa_signatures_are_checked_too(void)
+{
+    check(crypto_promises_rsa(&crypto));
+}
+
 int main(void)
 {
     crypto = keys_openssl_crypto();
     check_run(test_hashes_are_sha256);
     check_run(test_signatures_are_checked_to_the_last_rule);
+    check_run(test_rsa_signatures_are_checked_too);
     return check_report();
 }

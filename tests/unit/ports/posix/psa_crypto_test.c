@@ -16,6 +16,11 @@ static void test_signatures_are_checked_to_the_last_rule(void)
     check(crypto_promises_verify(&crypto));
 }
 
+static void test_rsa_signatures_are_checked_too(void)
+{
+    check(crypto_promises_rsa(&crypto));
+}
+
 static void test_nothing_random_comes_from_a_library_that_was_not_started(void)
 {
     uint8_t bytes[16] = {1};
@@ -38,6 +43,7 @@ int main(void)
     crypto = moult_psa_crypto();
     check_run(test_hashes_are_sha256);
     check_run(test_signatures_are_checked_to_the_last_rule);
+    check_run(test_rsa_signatures_are_checked_too);
     check_run(test_random_bytes_differ);
     return check_report();
 }

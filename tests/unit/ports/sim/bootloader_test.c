@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "formats/bytes.h"
+#include "keys/sb_signer.h"
 #include "ports/sim/ota.h"
 #include "tests/support/check.h"
 #include "tests/support/sim_device.h"
@@ -199,6 +200,100 @@ static void test_anti_rollback_burns_at_confirm_and_refuses_older_images(void)
     check(boots(1, MOULT_RESET_SOFTWARE));
 }
 
+/* --- Secure Boot V2 ------------------------------------------------------------------- */
+
+static struct keys_sb_key *sb_keys[2]; /* RSA and P-256 */
+
+/* Signs what sim_device_put_image() put into a slot. */
+static bool sign_slot(uint32_t slot, unsigned key)
+{
+    const struct keys_sb_key *signers[] = {sb_keys[key]};
+    struct keys_sb_image image = {device.bits + (slot ? SIM_SLOT_1_AT : SIM_SLOT_0_AT), 336,
+                                  SIM_SLOT_SIZE};
+    return keys_sb_sign_image(&image, signers, 1, &device.crypto) == MOULT_OK;
+}
+
+/* Both slots signed, ota_0 with key 0, ota_1 with key 1; both keys in eFuses. */
+static bool make_secure(void)
+{
+    uint8_t digest[32];
+    sim_device_make(&device);
+    sim_device_put_image(&device, 1, "1.1.0", 0);
+    for (unsigned i = 0; i < 2; i++) {
+        enum moult_sb_scheme scheme = i == 0 ? MOULT_SB_RSA3072 : MOULT_SB_P256;
+        if ((!sb_keys[i] && keys_sb_key_make(scheme, &sb_keys[i]) != MOULT_OK) ||
+            keys_sb_key_digest(sb_keys[i], &device.crypto, digest) != MOULT_OK ||
+            moult_sim_key_burn(&device.chip, i, digest) != MOULT_OK || !sign_slot(i, i)) {
+            return false;
+        }
+    }
+    return moult_sim_switch_burn(&device.chip, MOULT_SIM_SECURE_BOOT) == MOULT_OK;
+}
+
+static void test_secure_boot_starts_what_its_keys_have_signed(void)
+{
+    check(make_secure());
+    check(boots(0, MOULT_RESET_POWER_ON));
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(boots(1, MOULT_RESET_SOFTWARE));
+}
+
+static void test_secure_boot_passes_over_what_is_not_signed(void)
+{
+    check(make_secure());
+    check(boots(0, MOULT_RESET_POWER_ON));
+    sim_device_put_image(&device, 1, "1.1.0", 0); /* whole and right, but unsigned */
+    check_equal(moult_sim_set_boot(&device.port.boot, 1),
+                MOULT_SIM_ESP_OTA_VALIDATE_FAILED);
+    check(sign_slot(1, 1));
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    device.bits[SIM_SLOT_1_AT + 4096 + 110] ^= 1; /* of the signature */
+    check(boots(0, MOULT_RESET_SOFTWARE));
+    check(device.port.boot.is_fallback);
+}
+
+static void test_a_revoked_key_starts_nothing_any_more(void)
+{
+    check(make_secure());
+    check(boots(0, MOULT_RESET_POWER_ON));
+    check_equal(moult_sim_switch_burn(&device.chip, MOULT_SIM_REVOKE_0), MOULT_OK);
+    check(boots(1, MOULT_RESET_POWER_ON)); /* the other slot is by the other key */
+    check_equal(moult_sim_verify(&device.port.boot, 0, NULL), MOULT_E_REFUSED);
+    check_equal(moult_sim_switch_burn(&device.chip, MOULT_SIM_REVOKE_0 + 1), MOULT_OK);
+    check_equal(sim_device_boot(&device, MOULT_RESET_POWER_ON), MOULT_E_NOENT);
+}
+
+/* A signature sector that an older, signed image left behind an unsigned copy of it. */
+static void test_a_stale_signature_signs_its_own_bytes_again(void)
+{
+    check(make_secure());
+    check(boots(0, MOULT_RESET_POWER_ON));
+    uint8_t sector[4096];
+    memcpy(sector, device.bits + SIM_SLOT_1_AT + 4096, sizeof sector);
+    sim_device_put_image(&device, 1, "1.1.0", 0); /* the same, without */
+    check_equal(moult_sim_verify(&device.port.boot, 1, NULL), MOULT_E_SIGNATURE);
+    memcpy(device.bits + SIM_SLOT_1_AT + 4096, sector, sizeof sector);
+    check_equal(moult_sim_verify(&device.port.boot, 1, NULL), MOULT_OK);
+    sim_device_put_image(&device, 1, "1.2.0", 0);
+    memcpy(device.bits + SIM_SLOT_1_AT + 4096, sector, sizeof sector);
+    check_equal(moult_sim_verify(&device.port.boot, 1, NULL), MOULT_E_SIGNATURE);
+}
+
+static void test_an_image_that_fills_its_slot_has_no_room_for_a_signature(void)
+{
+    check(make_secure());
+    check(boots(0, MOULT_RESET_POWER_ON));
+    struct moult_partition *row = NULL;
+    for (uint32_t i = 0; i < device.port.boot.table.count; i++) {
+        if (device.port.boot.table.rows[i].offset == SIM_SLOT_1_AT) {
+            row = &device.port.boot.table.rows[i];
+        }
+    }
+    check(row != NULL);
+    row->size = 4096;
+    check_equal(moult_sim_verify(&device.port.boot, 1, NULL), MOULT_E_SIGNATURE);
+}
+
 static void test_the_application_cannot_write_what_runs_or_the_table(void)
 {
     check(make_updated());
@@ -304,7 +399,14 @@ int main(void)
     check_run(test_nothing_boots_without_table_or_image);
     check_run(test_looking_writes_nothing);
     check_run(test_anti_rollback_burns_at_confirm_and_refuses_older_images);
+    check_run(test_secure_boot_starts_what_its_keys_have_signed);
+    check_run(test_secure_boot_passes_over_what_is_not_signed);
+    check_run(test_a_revoked_key_starts_nothing_any_more);
+    check_run(test_a_stale_signature_signs_its_own_bytes_again);
+    check_run(test_an_image_that_fills_its_slot_has_no_room_for_a_signature);
     check_run(test_the_application_cannot_write_what_runs_or_the_table);
     check_run(test_what_boots_after_each_cut_of_an_otadata_update);
+    keys_sb_key_free(sb_keys[0]);
+    keys_sb_key_free(sb_keys[1]);
     return check_report();
 }
