@@ -182,8 +182,8 @@ static bool is_due(const struct faulty_net *net)
 {
     bool is_armed = net_fault_is_head(net->fault) ? !net->is_struck
                                                   : net->for_ever || net->strikes == 0;
-    bool is_spoiled = net->spoils == NET_DRIP || net->spoils == NET_LONGER ||
-                      net->spoils == NET_CORRUPT;
+    bool is_spoiled =
+        net->spoils == NET_DRIP || net->spoils == NET_LONGER || net->spoils == NET_CORRUPT;
     return net->fault != NET_NOTHING && is_armed && !is_spoiled && net->place == net->at;
 }
 
