@@ -3,7 +3,7 @@
 
 CTEST = ctest --test-dir build/asan --output-on-failure --no-tests=error -j 2
 
-.PHONY: help setup all build build-tests run test test-short check chaos tsan fuzz bench soak sizes numbers \
+.PHONY: help setup all build build-tests run test test-short check conformance chaos tsan fuzz bench soak sizes numbers \
         layers style format format-check codes where clean
 
 help: ## list the targets
@@ -32,6 +32,10 @@ test: ## all tests under ASan and UBSan; T=name runs those whose name matches, S
 
 test-short: build-tests ## unit tests, saved fuzz inputs, layers and style; under a minute once built
 	@$(CTEST) -L short
+
+conformance: ## judge a port, a line per promise; PORT=sim|posix|template|DIR T=flash.
+	@tools/setup test
+	@tools/conformance $(or $(PORT),posix) $(T)
 
 chaos: ## kill devices, server and broker at random moments; nothing may be lost; SEED=n repeats a run
 	@tools/setup test

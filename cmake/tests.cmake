@@ -131,3 +131,4 @@ foreach(story ${stories})
     set_tests_properties("e2e/${name}" PROPERTIES LABELS "${labels}" TIMEOUT ${timeout_s} SKIP_RETURN_CODE 77 PROCESSORS 2
         ENVIRONMENT "MOULT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};MOULT_RELEASE_BIN=${CMAKE_SOURCE_DIR}/build/bin;MOULT_SOURCE=${CMAKE_SOURCE_DIR}")
 endforeach()
+include(cmake/conformance.cmake)

@@ -379,6 +379,11 @@ static bool answer_other(struct peer *peer, const char *method, const char *path
     origin->config.answer(origin->config.context, method, path, (const uint8_t *)end,
                           peer->size - (size_t)(end - peer->request), answer);
     pthread_mutex_unlock(&origin->lock);
+    if (answer->is_raw) {
+        (void)send_bytes(peer, answer->body, answer->body_size); /* or it has gone */
+        free(answer);
+        return false;
+    }
     char head[HEAD_SIZE_MAX];
     int size = snprintf(
         head, sizeof head,

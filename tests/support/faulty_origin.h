@@ -67,6 +67,7 @@ struct origin_answer {
     const char *content_type; /* static */
     uint8_t body[8192];
     size_t body_size;
+    bool is_raw; /* body is the whole reply, head and all; the connection ends with it */
 };
 
 struct faulty_origin_config {
