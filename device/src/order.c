@@ -47,8 +47,8 @@ static void accept(struct moult_session *s, const struct moult_assignment *order
         note = MOULT_D_KEYSET_EXPIRED; /* advisory: said, and nothing more */
     }
     if (note == MOULT_D_NONE) {
-        bool is_event = moult_bytes_all(s->contact.refused_deployment, 16, 0);
-        if (is_event) { s->contact.refused = 0; } /* the next refusal is news again */
+        bool is_event = moult_bytes_all(s->contact.told.deployment, 16, 0);
+        if (is_event) { s->contact.told.detail = 0; } /* the next refusal is news again */
         return;
     }
     moult_trouble(s, note, 0);

@@ -52,6 +52,7 @@ static enum moult_state adopt(struct moult_session *s)
                        is_unstored ? s->trouble.native : 0);
     }
     uint32_t version = s->trust.keyset.version;
+    s->contact.told_keyset.detail = 0; /* the next refusal is news again */
     assert(s->trust.is_good && s->contact.keyset_hops < HOPS_MAX);
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_KEYSET, version, s->floor.applied);
     /* Up to the version that was named; for an order by an unknown key, one; for the weekly

@@ -34,10 +34,13 @@ void moult_unstored(struct moult_session *s, enum moult_status status)
 /* Whether this was told already, of this deployment. Remembers it as told. */
 static bool was_told(struct moult_session *s, const uint8_t deployment[16])
 {
-    bool is_same = s->contact.refused == s->trouble.detail &&
-                   memcmp(s->contact.refused_deployment, deployment, 16) == 0;
-    s->contact.refused = s->trouble.detail;
-    memcpy(s->contact.refused_deployment, deployment, 16);
+    /* Apart, or a keyset and an order that are refused in turns would be news for ever. */
+    bool is_keyset = s->state == MOULT_STATE_KEYSET;
+    struct moult_told *told = is_keyset ? &s->contact.told_keyset : &s->contact.told;
+    bool is_same =
+        told->detail == s->trouble.detail && memcmp(told->deployment, deployment, 16) == 0;
+    told->detail = s->trouble.detail;
+    memcpy(told->deployment, deployment, 16);
     return is_same;
 }
 

@@ -158,8 +158,11 @@ struct moult_session {
         uint8_t release_tries;    /* failed fetches of a release statement in a row */
         uint32_t keyset_hint;     /* newest version named in the reply */
         struct moult_bytes order; /* assignment envelope within reply; empty: none */
-        uint16_t refused;         /* detail told last, so that it is told once */
-        uint8_t refused_deployment[16];
+        /* Told last, so that it is told once: of orders and deployments; of keysets. */
+        struct moult_told {
+            uint16_t detail;
+            uint8_t deployment[16];
+        } told, told_keyset;
         uint8_t deployment[16]; /* of the order in force; zeros: none */
         uint8_t ended[16];      /* told as failed in this boot: not tried again */
     } contact;
