@@ -129,7 +129,7 @@ enum moult_state moult_trial_tick(struct moult_session *s)
     return next;
 }
 
-/* --- CONFIRM: verdict journalled, marked valid, floor, report --- */
+/* --- CONFIRM: verdict journalled, marked valid, floor, eFuses, report --- */
 
 /* The image that runs is the one that otadata selects and the journal names: anything else
  * would mark another slot valid. */
@@ -167,6 +167,22 @@ static void raise_floor(struct moult_session *s)
     tell(s, MOULT_REPORT_EVENT, true);
 }
 
+/* Where the product raises it. Asked for again afterwards: a burn that was cut can leave a
+ * hole, and the number of bits then stays short for good. */
+static void raise_secure_version(struct moult_session *s)
+{
+    const struct moult_port *port = s->port;
+    uint32_t wanted = s->plan.secure_version;
+    if (!port->raise_secure_version || !port->secure_version ||
+        port->secure_version(port->context) >= wanted) {
+        return;
+    }
+    int32_t native = port->raise_secure_version(port->context, wanted);
+    if (native == 0 && port->secure_version(port->context) >= wanted) { return; }
+    moult_trouble(s, MOULT_D_EFUSE, native); /* the image is good and stays */
+    tell(s, MOULT_REPORT_EVENT, true);
+}
+
 static enum moult_state finish(struct moult_session *s)
 {
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_CONFIRMED, s->plan.slot,
@@ -182,7 +198,7 @@ static enum moult_state finish(struct moult_session *s)
 
 enum moult_state moult_state_CONFIRM(struct moult_session *s)
 {
-    enum { VERDICT, MARK, FLOOR, REPORT, FINISH };
+    enum { VERDICT, MARK, FLOOR, FUSES, REPORT, FINISH };
     switch (s->phase) {
     case VERDICT:
         if (s->plan.stage == MOULT_STAGE_NONE) { return MOULT_STATE_IDLE; }
@@ -198,6 +214,9 @@ enum moult_state moult_state_CONFIRM(struct moult_session *s)
         return mark_valid(s);
     case FLOOR:
         raise_floor(s);
+        break;
+    case FUSES:
+        raise_secure_version(s);
         break;
     case REPORT:
         tell(s, MOULT_REPORT_CONFIRMED, false);

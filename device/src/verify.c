@@ -79,10 +79,20 @@ static enum moult_state judge(struct moult_session *s)
     return MOULT_STATE_VERIFY;
 }
 
+/* Where a signature sector begins, if the image ends with one. */
+static uint32_t last_sector(const struct moult_session *s)
+{
+    return s->plan.size - MOULT_SB_SECTOR_SIZE;
+}
+
 static enum moult_state hash_on(struct moult_session *s)
 {
     struct moult_reader target = moult_target_reader(s);
     if (s->transfer.offset >= s->plan.size) { return judge(s); }
+    if (s->port->secure_boot && s->transfer.offset == last_sector(s) &&
+        !moult_hash_peek(s, s->transfer.signed_digest)) {
+        return refused(s, MOULT_D_RESULT_DIGEST, 0);
+    }
     bool is_first = s->transfer.offset == 0;
     if (moult_hash_slot(s, &target, s->plan.size) &&
         (!is_first || moult_hash_peek(s, s->transfer.first_digest))) {
@@ -160,6 +170,20 @@ static enum moult_detail check_headers(struct moult_session *s)
     return is_info_right(s) ? MOULT_D_NONE : MOULT_D_IMAGE_INFO;
 }
 
+/* Before the slot is armed, not at the reset after: what the bootloader would refuse. */
+static enum moult_state check_secure_boot(struct moult_session *s)
+{
+    const struct moult_port *port = s->port;
+    bool is_signed = s->scratch.image.image.size != s->plan.size;
+    if (!port->secure_boot) { return MOULT_STATE_RECHECK; }
+    enum moult_status st =
+        port->secure_boot(port->context, &s->scratch.image.reader,
+                          is_signed ? last_sector(s) : 0, s->transfer.signed_digest);
+    if (st == MOULT_OK || st == MOULT_E_UNSUPPORTED) { return MOULT_STATE_RECHECK; }
+    bool is_revoked = st == MOULT_E_REFUSED;
+    return dropped(s, is_revoked ? MOULT_D_SBV2_REVOKED : MOULT_D_SECURE_BOOT, st);
+}
+
 /* Checksum and appended digest, as the bootloader will look at them. */
 static enum moult_state check_data(struct moult_session *s)
 {
@@ -168,8 +192,9 @@ static enum moult_state check_data(struct moult_session *s)
         moult_esp_check_step(&s->scratch.image.check, MOULT_SECTOR_SIZE, &finding);
     if (st == MOULT_E_BUSY) { return MOULT_STATE_IMAGE; }
     if (st != MOULT_OK) { return dropped(s, MOULT_D_IMAGE_HEADER, finding.detail); }
-    s->is_verified_here = true;
-    return MOULT_STATE_RECHECK;
+    enum moult_state next = check_secure_boot(s);
+    s->is_verified_here = next == MOULT_STATE_RECHECK;
+    return next;
 }
 
 enum moult_state moult_state_IMAGE(struct moult_session *s)

@@ -68,6 +68,8 @@ enum moult_sim_defect_kind {
     MOULT_SIM_BAD_READ,
     MOULT_SIM_DEAD_ERASE,
     MOULT_SIM_DEAD_PROGRAM,
+    MOULT_SIM_BAD_BURN, /* these: every eFuse */
+    MOULT_SIM_DEAD_BURN,
 };
 
 struct moult_sim_defect {

@@ -29,19 +29,23 @@ static bool strikes(const struct moult_sim_plan *plan, uint64_t number)
            number - plan->at < count;
 }
 
-/* The fault that a defect of the sector causes. */
+/* The fault that a defect of the sector, or of the eFuses, causes. */
 static enum moult_sim_fault defect_of(const struct moult_sim_flash *flash,
                                       enum moult_sim_operation operation, uint32_t offset)
 {
-    bool is_erase = operation == MOULT_SIM_ERASE;
-    if (operation == MOULT_SIM_BURN) { return MOULT_SIM_FAULT_NONE; }
+    static const struct {
+        enum moult_sim_defect_kind fails, does_nothing;
+    } kinds[] = {
+        [MOULT_SIM_PROGRAM] = {MOULT_SIM_BAD_PROGRAM, MOULT_SIM_DEAD_PROGRAM},
+        [MOULT_SIM_ERASE] = {MOULT_SIM_BAD_ERASE, MOULT_SIM_DEAD_ERASE},
+        [MOULT_SIM_BURN] = {MOULT_SIM_BAD_BURN, MOULT_SIM_DEAD_BURN},
+    };
     for (uint32_t i = 0; i < MOULT_SIM_DEFECTS_MAX; i++) {
         const struct moult_sim_defect *defect = &flash->defects[i];
-        if (sector_of(defect->offset) != sector_of(offset)) { continue; }
-        if (defect->kind == (is_erase ? MOULT_SIM_BAD_ERASE : MOULT_SIM_BAD_PROGRAM)) {
-            return MOULT_SIM_FAIL;
-        }
-        if (defect->kind == (is_erase ? MOULT_SIM_DEAD_ERASE : MOULT_SIM_DEAD_PROGRAM)) {
+        bool is_here =
+            operation == MOULT_SIM_BURN || sector_of(defect->offset) == sector_of(offset);
+        if (is_here && defect->kind == kinds[operation].fails) { return MOULT_SIM_FAIL; }
+        if (is_here && defect->kind == kinds[operation].does_nothing) {
             return MOULT_SIM_NOOP;
         }
     }

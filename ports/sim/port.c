@@ -133,6 +133,32 @@ static uint32_t secure_version(void *context)
     return version;
 }
 
+static int32_t raise_secure_version(void *context, uint32_t version)
+{
+    struct moult_sim_port *port = context;
+    switch (moult_sim_efuse_burn(port->boot.chip, version)) {
+    case MOULT_OK:
+    case MOULT_E_REPLAY: /* more are burnt */
+        return MOULT_SIM_ESP_OK;
+    case MOULT_E_RANGE:
+        return MOULT_SIM_ESP_INVALID_ARG;
+    default:
+        return MOULT_SIM_ESP_FAIL;
+    }
+}
+
+static enum moult_status secure_boot(void *context, const struct moult_reader *image,
+                                     uint32_t sector, const uint8_t digest[32])
+{
+    struct moult_sim_port *port = context;
+    bool is_on;
+    enum moult_status st =
+        moult_sim_switch_read(port->boot.chip, MOULT_SIM_SECURE_BOOT, &is_on);
+    if (st != MOULT_OK || !is_on) { return st; }
+    if (sector == 0) { return MOULT_E_SIGNATURE; }
+    return moult_sim_sb_judge(&port->boot, image, sector, digest, NULL);
+}
+
 static int32_t table_digest(void *context, uint8_t out[32])
 {
     struct moult_sim_port *port = context;
@@ -252,6 +278,9 @@ void moult_sim_port_callbacks(struct moult_sim_port *port, struct moult_port *ou
     out->mark_invalid_and_reboot = mark_invalid_and_reboot;
     out->reboot = reboot;
     out->secure_version = secure_version;
+    out->raise_secure_version =
+        port->boot.build.has_anti_rollback ? raise_secure_version : NULL;
+    out->secure_boot = secure_boot;
     out->table_digest = table_digest;
     out->kv_get = kv_get;
     out->kv_set = kv_set;

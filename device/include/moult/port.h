@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "formats/crypto.h"
+#include "formats/reader.h"
 
 #define MOULT_SECTOR_SIZE 4096u /* bytes erased at a time, on every supported chip */
 #define MOULT_WRITE_UNIT                                                                   \
@@ -186,6 +187,21 @@ struct moult_port {
     void (*reboot)(void *context);
     /* Number of secure_version bits burnt. Optional: NULL means no anti-rollback, 0. */
     uint32_t (*secure_version)(void *context);
+    /* Burn secure_version up to this: the image that has it was confirmed just now.
+     * Harmless when it is burnt. Optional: NULL means the product does not raise it. */
+    int32_t (*raise_secure_version)(void *context, uint32_t version);
+    /* Whether this chip's Secure Boot V2 would start the image that `image` reads: what
+     * moult_sb_trusts says of its eFuses, without the hashing, which the engine has done
+     * in steps. Asked before the boot slot is set. Optional: NULL means no Secure Boot.
+     *
+     * sector   offset of the signature sector; 0: the image has none.
+     * digest   SHA-256 of the bytes before it.
+     *
+     * MOULT_OK, also where Secure Boot is not enabled; MOULT_E_UNSUPPORTED: key and digest
+     * are right and set_boot verifies the signature; MOULT_E_REFUSED: the key is revoked;
+     * anything else: not trusted. */
+    enum moult_status (*secure_boot)(void *context, const struct moult_reader *image,
+                                     uint32_t sector, const uint8_t digest[32]);
     /* SHA-256 over the 0xC00 bytes of the partition table on flash. Optional: NULL means
      * not compared (E_PTABLE never raised). */
     int32_t (*table_digest)(void *context, uint8_t out[32]);

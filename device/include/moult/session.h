@@ -122,23 +122,24 @@ struct moult_session {
     /* The transfer, and every other walk over a slot. */
     struct {
         struct moult_mark mark;
-        uint64_t begun_ms;        /* first request; 0 not begun */
-        uint64_t request_ms;      /* of the request under way */
-        uint64_t next_ms;         /* back-off or throttle */
-        uint64_t reported_ms;     /* last "downloading" report; 0 none */
-        uint32_t request_bytes;   /* body bytes received in it */
-        uint32_t request_left;    /* body bytes still to come */
-        uint32_t skip;            /* bytes to read over: a 200 where a range was asked */
-        uint32_t offset;          /* position in VERIFY, REHASH, MEASURE */
-        uint32_t throttle_bps;    /* 0 none */
-        uint16_t fill;            /* bytes in work */
-        uint8_t failures;         /* in a row without progress */
-        uint8_t changes;          /* of the file under its name, since the plan was made */
-        uint8_t write_tries;      /* of the sector in hand */
-        bool is_open;             /* a request is under way */
-        bool has_headers;         /* and its headers have come */
-        bool is_second;           /* this source was asked from 0 once more */
-        uint8_t first_digest[32]; /* of the first sector, head included, from VERIFY */
+        uint64_t begun_ms;         /* first request; 0 not begun */
+        uint64_t request_ms;       /* of the request under way */
+        uint64_t next_ms;          /* back-off or throttle */
+        uint64_t reported_ms;      /* last "downloading" report; 0 none */
+        uint32_t request_bytes;    /* body bytes received in it */
+        uint32_t request_left;     /* body bytes still to come */
+        uint32_t skip;             /* bytes to read over: a 200 where a range was asked */
+        uint32_t offset;           /* position in VERIFY, REHASH, MEASURE */
+        uint32_t throttle_bps;     /* 0 none */
+        uint16_t fill;             /* bytes in work */
+        uint8_t failures;          /* in a row without progress */
+        uint8_t changes;           /* of the file under its name, since the plan was made */
+        uint8_t write_tries;       /* of the sector in hand */
+        bool is_open;              /* a request is under way */
+        bool has_headers;          /* and its headers have come */
+        bool is_second;            /* this source was asked from 0 once more */
+        uint8_t first_digest[32];  /* of the first sector, head included, from VERIFY */
+        uint8_t signed_digest[32]; /* of all but the last sector, for Secure Boot */
     } transfer;
 
     /* When to talk, and what was said. */
