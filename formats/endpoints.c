@@ -77,11 +77,7 @@ static const struct moult_field fields[] = {
     {.key = 1, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_ENDPOINTS},
     {.key = 2, .kind = MOULT_KIND_CONST, .min = MOULT_STATEMENT_FORMAT},
     MOULT_FIELD_FIXED(3, AT(fleet_id), ID_SIZE),
-    {.key = 4,
-     .kind = MOULT_KIND_U32,
-     .offset = AT(version),
-     .min = 1,
-     .max = UINT32_MAX},
+    {.key = 4, .kind = MOULT_KIND_U32, .offset = AT(version), .min = 1, .max = UINT32_MAX},
     {.key = 5,
      .kind = MOULT_KIND_MAPS,
      .offset = AT(list),
@@ -126,8 +122,8 @@ enum moult_status moult_endpoints_verify(const struct moult_crypto *crypto,
     enum moult_status st =
         moult_cose_parse(MOULT_STATEMENT_ENDPOINTS, envelope, &cose, finding);
     if (st != MOULT_OK) { return st; }
-    unsigned counted = moult_keyset_count_signatures(crypto, keyset, MOULT_ROLE_RELEASE,
-                                                     &cose, NULL);
+    unsigned counted =
+        moult_keyset_count_signatures(crypto, keyset, MOULT_ROLE_RELEASE, &cose, NULL);
     st = moult_keyset_judge(keyset, MOULT_ROLE_RELEASE, counted, MOULT_D_ENDPOINT_SIG,
                             finding);
     if (st != MOULT_OK) { return st; }
@@ -151,8 +147,8 @@ static unsigned region_class(const struct moult_endpoint *endpoint, const char *
     enum { OWN, ANY, OTHER };
     size_t size = region ? strlen(region) : 0;
     if (endpoint->region.size == 0) { return ANY; }
-    bool is_own = size == endpoint->region.size &&
-                  memcmp(endpoint->region.data, region, size) == 0;
+    bool is_own =
+        size == endpoint->region.size && memcmp(endpoint->region.data, region, size) == 0;
     return is_own ? OWN : OTHER;
 }
 
@@ -181,9 +177,9 @@ static bool serves(const struct moult_endpoint *endpoint,
     return endpoint->role == MOULT_ENDPOINT_BOTH || endpoint->role == query->role;
 }
 
-const struct moult_endpoint *
-moult_endpoints_pick(const struct moult_endpoints *endpoints,
-                     const struct moult_endpoint_query *query, unsigned rank)
+const struct moult_endpoint *moult_endpoints_pick(const struct moult_endpoints *endpoints,
+                                                  const struct moult_endpoint_query *query,
+                                                  unsigned rank)
 {
     for (unsigned i = 0; i < endpoints->count; i++) {
         const struct moult_endpoint *one = &endpoints->list[i];

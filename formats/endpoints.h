@@ -14,7 +14,7 @@
 
 #define MOULT_ENDPOINTS_MAX 6u
 #define MOULT_ENDPOINT_URL_MIN 8u
-#define MOULT_ENDPOINT_URL_MAX 128u  /* characters; a source's path is appended */
+#define MOULT_ENDPOINT_URL_MAX 128u   /* characters; a source's path is appended */
 #define MOULT_ENDPOINT_REGION_MAX 16u /* characters */
 
 /* Keys of the maps, also bit numbers in `present`. */
@@ -76,9 +76,9 @@ struct moult_endpoint_query {
 /* The endpoint to be tried as number `rank` (from 0): those of the device's region first,
  * then those of none, then the others; within each the higher weight first; among equals
  * in an order of the device's own. NULL: no more. */
-const struct moult_endpoint *
-moult_endpoints_pick(const struct moult_endpoints *endpoints,
-                     const struct moult_endpoint_query *query, unsigned rank);
+const struct moult_endpoint *moult_endpoints_pick(const struct moult_endpoints *endpoints,
+                                                  const struct moult_endpoint_query *query,
+                                                  unsigned rank);
 
 /* Whether `url` is `base` or lies under it: "https://a.test/x" under "https://a.test". */
 bool moult_endpoint_covers(struct moult_bytes base, struct moult_bytes url);

@@ -5,6 +5,7 @@
 #include "device/src/contact.h"
 #include "device/src/flow.h"
 #include "device/src/outbox.h"
+#include "device/src/route.h"
 #include "device/src/store.h"
 
 /* --- IDLE --- */
@@ -105,6 +106,7 @@ static void add_facts(struct moult_session *s, struct moult_checkin *checkin,
  * then. */
 static bool compose(struct moult_session *s)
 {
+    uint32_t endpoints = s->routes ? s->routes->hooks->begin(s) : 0;
     struct moult_checkin *checkin = &s->scratch.checkin;
     struct moult_cbor_writer room, out;
     moult_cbor_writer_init(&room, s->reply, sizeof s->reply);
@@ -119,7 +121,9 @@ static bool compose(struct moult_session *s)
                                                  : MOULT_RUNNING_UNMANAGED,
         .keyset_version = s->trust.is_good ? s->trust.keyset.version : 0,
         .counter = moult_orders_highest(s),
+        .endpoints_version = endpoints,
     };
+    if (endpoints != 0) { checkin->present |= 1u << MOULT_CHECKIN_ENDPOINTS; }
     add_facts(s, checkin, &room);
     size_t begin = room.size;
     checkin->reports.count = moult_outbox_write(s, &room);
@@ -211,6 +215,7 @@ static enum moult_state take_reply(struct moult_session *s)
     moult_contact_next(s, reply->next_s);
     s->contact.facts_due = reply->send_facts == 1;
     s->contact.keyset_hint = reply->keyset_version;
+    s->contact.endpoints_hint = reply->endpoints_version;
     s->contact.order = reply->assignment;
     s->contact.keyset_hops = 0;
     if (moult_outbox_count(s) > 0) {
@@ -220,8 +225,7 @@ static enum moult_state take_reply(struct moult_session *s)
 
     if (s->contact.order.size > 0 && !is_envelope_good(s)) { return MOULT_STATE_IDLE; }
     bool is_behind = s->trust.is_good && s->contact.keyset_hint > s->trust.keyset.version;
-    if (is_behind) { return MOULT_STATE_KEYSET; }
-    return s->contact.order.size > 0 ? MOULT_STATE_ORDER : MOULT_STATE_IDLE;
+    return is_behind ? MOULT_STATE_KEYSET : moult_after_keyset(s);
 }
 
 enum moult_state moult_state_REPLY(struct moult_session *s)

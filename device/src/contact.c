@@ -4,6 +4,7 @@
 #include <string.h>
 #include "device/src/flow.h"
 #include "device/src/outbox.h"
+#include "device/src/route.h"
 #include "formats/wake.h"
 
 void moult_wait_until(struct moult_session *s, uint64_t at_ms)
@@ -111,7 +112,7 @@ void moult_contact_failed(struct moult_session *s)
     if (s->contact.failures == 0) { s->contact.failure = s->trouble; }
     s->contact.failures++;
     s->contact.has_nonce = false;
-    uint32_t failures = s->contact.failures;
+    uint32_t failures = s->routes ? s->routes->hooks->failed(s) : s->contact.failures;
     if (s->trial.is_on && failures > TRIAL_DOUBLINGS) { failures = TRIAL_DOUBLINGS; }
     s->contact.not_before_ms = s->now_ms + moult_backoff_ms(s, failures);
     set_due(s, s->contact.not_before_ms);

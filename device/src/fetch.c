@@ -3,6 +3,7 @@
 #include <string.h>
 #include "device/src/contact.h"
 #include "device/src/flow.h"
+#include "device/src/route.h"
 
 void moult_net_trouble(struct moult_session *s, const struct moult_http_failure *failure)
 {
@@ -27,12 +28,17 @@ void moult_http_trouble(struct moult_session *s, uint16_t status)
     moult_trouble(s, MOULT_D_HTTP, status);
 }
 
+const char *moult_base(struct moult_session *s, bool is_artifact)
+{
+    return s->routes ? s->routes->hooks->base(s, is_artifact) : s->config.base_url;
+}
+
 bool moult_fetch_begin(struct moult_session *s, const char *path, struct moult_bytes body)
 {
     assert(path[0] == '/' && body.size <= MOULT_REQUEST_SIZE_MAX);
     struct moult_http_request request = {
         .method = body.size > 0 ? MOULT_HTTP_POST : MOULT_HTTP_GET,
-        .base = s->config.base_url,
+        .base = moult_base(s, false),
         .path = path,
         .content_type = body.size > 0 ? "application/cbor" : NULL,
         .body = {body.data, body.size},

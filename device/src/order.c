@@ -5,6 +5,7 @@
 #include "device/src/contact.h"
 #include "device/src/flow.h"
 #include "device/src/outbox.h"
+#include "device/src/route.h"
 #include "device/src/store.h"
 
 static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
@@ -42,6 +43,7 @@ static void accept(struct moult_session *s, const struct moult_assignment *order
     s->time_at_ms = s->now_ms;
     s->contact.has_nonce = false;
     if (s->trial.is_on) { s->trial.has_contact = true; }
+    if (s->routes) { s->routes->hooks->believed(s); }
     uint64_t not_after = s->trust.keyset.not_after;
     if (note == MOULT_D_NONE && not_after != 0 && order->iat_s > not_after) {
         note = MOULT_D_KEYSET_EXPIRED; /* advisory: said, and nothing more */

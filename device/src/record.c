@@ -13,18 +13,20 @@ _Static_assert(MOULT_SECTOR_SIZE + 64 >= MOULT_KV_BLOB_MAX, "work holds any fram
 
 static bool has_two_banks(enum moult_record kind)
 {
-    return kind <= MOULT_RECORD_KEYSET;
+    return kind <= MOULT_RECORD_ROUTE;
 }
 
 /* Keys as docs/design/journal.md lists them. */
 static void key_of(enum moult_record kind, unsigned bank, char key[MOULT_KV_KEY_MAX + 1])
 {
-    static const char *const names[MOULT_RECORD_COUNT] = {"plan",   "mark",   "floor",
-                                                          "orders", "blocks", "keyset"};
-    const char *name = kind == MOULT_RECORD_ASSIGNMENT ? "assignment"
-                       : kind == MOULT_RECORD_RELEASE  ? "release"
-                       : kind >= MOULT_RECORD_REPORT   ? "report"
-                                                       : names[kind];
+    static const char *const names[MOULT_RECORD_COUNT] = {
+        "plan", "mark", "floor", "orders", "blocks", "keyset", "parts", "route"};
+    const char *name = kind == MOULT_RECORD_ASSIGNMENT    ? "assignment"
+                       : kind == MOULT_RECORD_RELEASE     ? "release"
+                       : kind >= MOULT_RECORD_REPORT      ? "report"
+                       : kind >= MOULT_RECORD_ENDPOINTS_0 ? "endpoints"
+                                                          : names[kind];
+    if (kind == MOULT_RECORD_ENDPOINTS_1) { bank = 1; } /* a record each, not two banks */
     assert(bank <= 1 && kind < MOULT_RECORD_REPORT + MOULT_OUTBOX_ENTRIES);
     size_t length = strlen(name);
     assert(length + 2 <= MOULT_KV_KEY_MAX);

@@ -1,17 +1,23 @@
-/* refresh.c - step 3: newer keysets, one after the other (state KEYSET). */
+/* refresh.c - step 3: newer keysets, one after the other (states KEYSET, ENDPOINTS). */
 #include <assert.h>
 #include <string.h>
 #include "device/src/contact.h"
 #include "device/src/flow.h"
+#include "device/src/route.h"
 #include "device/src/store.h"
 #include "device/src/trust.h"
 
 enum { HOPS_MAX = 16 }; /* keysets adopted per contact */
 
-/* What was to be done with the order that came along. */
-static enum moult_state go_on(struct moult_session *s)
+enum moult_state moult_after_keyset(struct moult_session *s)
 {
+    if (s->routes && s->routes->hooks->wants(s)) { return MOULT_STATE_ENDPOINTS; }
     return s->contact.order.size > 0 ? MOULT_STATE_ORDER : MOULT_STATE_IDLE;
+}
+
+enum moult_state moult_state_ENDPOINTS(struct moult_session *s)
+{
+    return s->routes ? s->routes->hooks->work(s) : moult_after_keyset(s);
 }
 
 static enum moult_state refused(struct moult_session *s, enum moult_detail detail,
@@ -19,7 +25,7 @@ static enum moult_state refused(struct moult_session *s, enum moult_detail detai
 {
     moult_trouble(s, detail, native);
     moult_flow_refuse(s);
-    return go_on(s);
+    return moult_after_keyset(s);
 }
 
 /* Looked for, with or without a find: the week begins anew. */
@@ -61,7 +67,7 @@ static enum moult_state adopt(struct moult_session *s)
     bool is_enough = hint >= version ? hint == version : s->contact.order.size > 0;
     if (is_enough) {
         looked(s);
-        return go_on(s);
+        return moult_after_keyset(s);
     }
     if (++s->contact.keyset_hops >= HOPS_MAX) {
         return refused(s, MOULT_D_KEYSET_HOPS, (int32_t)version);
@@ -73,7 +79,7 @@ static enum moult_state adopt(struct moult_session *s)
 enum moult_state moult_state_KEYSET(struct moult_session *s)
 {
     enum { NOT_FOUND = 404 };
-    if (!s->trust.is_good) { return go_on(s); }
+    if (!s->trust.is_good) { return moult_after_keyset(s); }
     if (s->phase == 0) { return begin(s); }
     enum moult_fetch got = moult_fetch_poll(s, s->work + MOULT_RECORD_HEADER,
                                             MOULT_KEYSET_SIZE_MAX, &s->work_size);
@@ -91,7 +97,7 @@ enum moult_state moult_state_KEYSET(struct moult_session *s)
                      s->trouble.detail == MOULT_D_HTTP && s->trouble.native == NOT_FOUND;
     if (is_newest) { /* nobody said that there is one */
         looked(s);
-        return go_on(s);
+        return moult_after_keyset(s);
     }
     return refused(s, MOULT_D_KEYSET_FETCH, s->trouble.native);
 }

@@ -19,8 +19,10 @@
     X(CLASSIFY, "how the chip booted", TO(IDLE) | TO(VERIFY) | TO(CONFIRM) | TO(ROLLBACK)) \
     X(IDLE, "the next check-in, or a wake", TO(CHECKIN) | TO(KEYSET) | TRIAL_ENDS)         \
     X(CHECKIN, "a nonce and a connection", TO(REPLY) | TO(IDLE) | TRIAL_ENDS)              \
-    X(REPLY, "the answer to a check-in", TO(KEYSET) | TO(ORDER) | TO(IDLE) | TRIAL_ENDS)   \
-    X(KEYSET, "the next keyset", TO(ORDER) | TO(IDLE) | TRIAL_ENDS)                        \
+    X(REPLY, "the answer to a check-in",                                                   \
+      TO(KEYSET) | TO(ENDPOINTS) | TO(ORDER) | TO(IDLE) | TRIAL_ENDS)                      \
+    X(KEYSET, "the next keyset", TO(ENDPOINTS) | TO(ORDER) | TO(IDLE) | TRIAL_ENDS)        \
+    X(ENDPOINTS, "a newer endpoint list", TO(ORDER) | TO(IDLE) | TRIAL_ENDS)               \
     X(ORDER, "a verified assignment", TO(KEYSET) | TO(RELEASE) | TO(IDLE) | TRIAL_ENDS)    \
     X(RELEASE, "the release statement", TO(SOURCE) | TO(IDLE))                             \
     X(SOURCE, "a usable source",                                                           \

@@ -3,17 +3,19 @@
 #include <assert.h>
 #include <string.h>
 #include "device/src/flow.h"
+#include "device/src/route.h"
 
 /* --- which source --- */
 
-/* Under the base URL, by path or spelled out: no other host is listed. */
+/* Under the base URL, by path or spelled out, or under an endpoint of the list. */
 static bool is_address_good(const struct moult_session *s, struct moult_bytes url)
 {
     size_t base = strlen(s->config.base_url);
     if (url.size == 0 || url.size > MOULT_SOURCE_URL_MAX) { return false; }
     if (url.data[0] == '/') { return true; }
-    return url.size > base && memcmp(url.data, s->config.base_url, base) == 0 &&
-           url.data[base] == '/';
+    const struct moult_bytes built_in = {(const uint8_t *)s->config.base_url, base};
+    return moult_endpoint_covers(built_in, url) ||
+           (s->routes && s->routes->hooks->covers(s, url));
 }
 
 static enum moult_detail unusable(const struct moult_session *s,

@@ -6,6 +6,7 @@
 #include "device/src/flow.h"
 #include "device/src/hash.h"
 #include "device/src/outbox.h"
+#include "device/src/route.h"
 
 enum { SLOW_AFTER_MS = 10000 }; /* a request this young is not judged slow */
 enum { LONG_MS = 60000 };       /* in a longer pause check-ins go on */
@@ -26,11 +27,14 @@ static void forget_progress(struct moult_session *s)
     moult_unstored(s, moult_journal_mark(s));
 }
 
+/* Another host for the same path, if a list names one; else another source. */
 static enum moult_state next_source(struct moult_session *s)
 {
+    bool is_path = s->url[0] == '/';
+    bool has_host = is_path && s->routes && s->routes->hooks->next_artifact(s);
     s->transfer.is_second = false;
     s->plan.etag[0] = '\0'; /* another server's name for the same bytes */
-    s->source_index++;
+    if (!has_host) { s->source_index++; }
     return MOULT_STATE_SOURCE;
 }
 
@@ -139,7 +143,7 @@ static enum moult_state request(struct moult_session *s)
     uint32_t size = left < s->config.window ? left : s->config.window;
     struct moult_http_request range = {
         .method = MOULT_HTTP_GET,
-        .base = s->url[0] == '/' ? s->config.base_url : NULL,
+        .base = s->url[0] == '/' ? moult_base(s, true) : NULL,
         .path = s->url,
         .has_range = true,
         .range_from = from,

@@ -14,8 +14,8 @@ static void check_order(const struct moult_endpoints *list,
         count++;
     }
     for (unsigned i = 0; i < list->count; i++) {
-        expected += list->list[i].role == MOULT_ENDPOINT_BOTH ||
-                    list->list[i].role == query->role;
+        expected +=
+            list->list[i].role == MOULT_ENDPOINT_BOTH || list->list[i].role == query->role;
     }
     promise(count == expected && (unsigned)__builtin_popcount(seen) == count,
             "each endpoint of the role once");

@@ -177,6 +177,10 @@ static void answer_checkin(struct world *w, struct moult_bytes body)
         reply.present |= 1u << MOULT_REPLY_KEYSET;
         reply.keyset_version = w->keyset_hint;
     }
+    if (w->endpoints_hint) {
+        reply.present |= 1u << MOULT_REPLY_ENDPOINTS;
+        reply.endpoints_version = w->endpoints_hint;
+    }
     uint8_t out[4096];
     struct moult_cbor_writer writer;
     moult_cbor_writer_init(&writer, out, sizeof out);
@@ -217,6 +221,16 @@ static void answer_keyset(struct world *w, const char *number)
         return;
     }
     say(w, w->keysets[version - 2].data, w->keysets[version - 2].size);
+}
+
+static void answer_endpoints(struct world *w)
+{
+    w->endpoints_requests++;
+    if (w->endpoints.size == 0) {
+        say_status(w, 404);
+        return;
+    }
+    say(w, w->endpoints.data, w->endpoints.size);
 }
 
 static void answer_release(struct world *w)
@@ -350,6 +364,8 @@ int32_t update_server_start(void *context, const struct moult_http_request *requ
         answer_report(w, body);
     } else if (strncmp(path, "/device/v1/keyset/", 18) == 0) {
         answer_keyset(w, path + 18);
+    } else if (strncmp(path, "/device/v1/endpoints/", 21) == 0) {
+        answer_endpoints(w);
     } else if (strncmp(path, "/device/v1/release/", 19) == 0) {
         answer_release(w);
     } else if (strcmp(path, "/device/v1/artifact/new") == 0) {

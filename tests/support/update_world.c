@@ -329,6 +329,7 @@ bool world_boot(struct world *w, uint8_t reset)
     must(moult_session_init(&w->session, &w->port, &w->config) == MOULT_OK, "session");
     struct moult_health_check check = {"sensor", sensor, w, 20000};
     must(moult_health_add(&w->session, &check) == MOULT_OK, "health check");
+    if (w->begun) { w->begun(w); }
     w->now_ms = (w->now_ms / 1000 + 1) *
                 1000; /* a second passes; whole ones keep unix_now() right */
     return true;

@@ -136,6 +136,7 @@ struct world {
     const char *hook_state;          /* when the engine reaches this state ... */
     void (*hook)(struct world *w);   /* ... this happens, once */
     void (*rewire)(struct world *w); /* after every boot: puts callbacks into w->port */
+    void (*begun)(struct world *w);  /* after every boot: the session, before its steps */
     void *own;                       /* whatever those callbacks need; borrowed */
 
     /* --- the server --- */
@@ -158,6 +159,9 @@ struct world {
     unsigned keyset_count; /* keysets[0] is version 2, ... */
     struct statements_bytes keysets[2];
     bool has_endless_keysets;          /* makes every version that is asked for */
+    uint32_t endpoints_hint;           /* newest endpoint list named in replies; 0: none */
+    struct statements_bytes endpoints; /* served, whichever is asked for; size 0: 404 */
+    unsigned endpoints_requests;
     struct statements_bytes raw_order; /* size > 0: sent as it is */
     uint32_t order_padding;            /* zero bytes behind the envelope */
     unsigned order_keys;               /* signers; 0: the first assign key */

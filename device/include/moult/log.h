@@ -27,6 +27,8 @@
     X(HEALTH, "health", "check", "result")                                                 \
     X(CONFIRMED, "confirmed", "slot", "sequence")                                          \
     X(REPORT, "report", "kind", "entry")                                                   \
+    X(ENDPOINTS, "endpoints_adopted", "version", "bank")                                   \
+    X(ENDPOINT, "endpoint", "place", "rank")                                               \
     X(UNSTORED, "not_stored", "state", "native")
 
 enum moult_log_id {

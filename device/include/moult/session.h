@@ -10,6 +10,7 @@
 #define MOULT_SESSION_H
 
 #include "formats/assignment.h"
+#include "formats/endpoints.h"
 #include "formats/esp_image.h"
 #include "formats/image_info.h"
 #include "formats/keyset.h"
@@ -23,7 +24,7 @@ enum {
     MOULT_RECORD_MAX = 512,  /* bytes of the largest small record, framed (the plan: 368) */
     MOULT_RECORD_HEADER = 8, /* before the payload of a record */
     MOULT_RECORD_TRAILER = 4,     /* CRC behind it */
-    MOULT_RECORD_COUNT = 6,       /* kinds of two-bank records */
+    MOULT_RECORD_COUNT = 8,       /* kinds of two-bank records */
     MOULT_OUTBOX_ENTRIES = 8,     /* reports waiting; a message carries as many */
     MOULT_BLOCKS_MAX = 4,         /* releases remembered as failed; the oldest goes */
     MOULT_VERDICT_TEXT_SIZE = 48, /* why a trial failed, with its NUL */
@@ -106,9 +107,12 @@ struct moult_outbox {
     uint8_t sent;           /* set of entries in the message under way */
 };
 
+struct moult_routes;
+
 /* Small and busy members come first: a RISC-V load reaches 2 KB with one instruction. */
 struct moult_session {
     const struct moult_port *port;
+    struct moult_routes *routes; /* endpoint lists (endpoints.h); NULL: base_url only */
 
     uint8_t state; /* enum moult_state */
     uint8_t phase; /* within the state; 0 on entry */
@@ -158,6 +162,7 @@ struct moult_session {
         uint8_t next_state;  /* enum moult_state: where REPORT goes on */
         uint8_t release_tries;    /* failed fetches of a release statement in a row */
         uint32_t keyset_hint;     /* newest version named in the reply */
+        uint32_t endpoints_hint;  /* likewise */
         struct moult_bytes order; /* assignment envelope within reply; empty: none */
         /* Told last, so that it is told once: of orders and deployments; of keysets. */
         struct moult_told {
@@ -212,6 +217,7 @@ struct moult_session {
         struct moult_assignment assignment;
         struct moult_release release;
         struct moult_keyset keyset;
+        struct moult_endpoints endpoints;
         struct moult_checkin checkin;
         struct moult_checkin_reply reply;
         struct {

@@ -29,9 +29,8 @@ static uint16_t verify_as(const struct statements_fleet *with,
 {
     struct moult_endpoints list;
     struct moult_finding finding = {.detail = 9999};
-    enum moult_status st =
-        moult_endpoints_verify(&with->crypto, statements_view(envelope), &with->keyset,
-                               HELD, &list, &finding);
+    enum moult_status st = moult_endpoints_verify(&with->crypto, statements_view(envelope),
+                                                  &with->keyset, HELD, &list, &finding);
     return judged(st, &finding);
 }
 
@@ -151,8 +150,8 @@ static void test_fields_out_of_their_range_are_refused(void)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         check_row(rows[i].path);
-        bool is_cut = strcmp(rows[i].path, "5.0.1") == 0 && rows[i].hex &&
-                      rows[i].hex[0] == '4';
+        bool is_cut =
+            strcmp(rows[i].path, "5.0.1") == 0 && rows[i].hex && rows[i].hex[0] == '4';
         uint16_t found = verify_edited(rows[i].path, rows[i].hex);
         check(found == MOULT_D_ENDPOINT_FIELD ||
               (is_cut && found == MOULT_D_ENDPOINT_CBOR));
