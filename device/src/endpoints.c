@@ -345,8 +345,8 @@ static bool wants(struct moult_session *s)
 {
     const struct moult_routes *r = s->routes;
     uint32_t hint = s->contact.endpoints_hint;
-    bool is_able = r->is_loaded && !r->is_tried && s->trust.is_good && !s->disabled &&
-                   !s->trial.is_on;
+    bool is_able =
+        r->is_loaded && !r->is_tried && s->trust.is_good && !s->disabled && !s->trial.is_on;
     bool was_refused =
         r->refused == hint && s->now_ms - r->refused_ms < (uint64_t)DAY_S * 1000;
     return is_able && hint > r->held && !was_refused;

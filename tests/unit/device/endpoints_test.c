@@ -22,12 +22,12 @@ static struct moult_routes routes;
 /* --- several servers: one behind every address, as far as it is up --- */
 
 static struct {
-    const char *dead[6];    /* refuse connections */
-    const char *stranger;   /* answers, but signs nothing: does not know the device */
-    const char *empty;      /* has no artifacts: 404 */
+    const char *dead[6];  /* refuse connections */
+    const char *stranger; /* answers, but signs nothing: does not know the device */
+    const char *empty;    /* has no artifacts: 404 */
     char checkin[MOULT_ENDPOINT_URL_MAX + 1];  /* address of the newest check-in */
     char artifact[MOULT_ENDPOINT_URL_MAX + 1]; /* and of the newest artifact request */
-    unsigned checkins;      /* tries, also in vain */
+    unsigned checkins;                         /* tries, also in vain */
 } net;
 
 static bool is_host(const char *host, const char *base)
@@ -474,8 +474,7 @@ static void test_a_list_in_use_may_ask_for_patience_of_a_day_at_most(void)
 {
     static const struct {
         uint32_t after_s, least_s, most_s;
-    } rows[] = {
-        {600, 600, 1800}, {UINT32_MAX, 86400, 2 * 86400}, {0, 0, 60}};
+    } rows[] = {{600, 600, 1800}, {UINT32_MAX, 86400, 2 * 86400}, {0, 0, 60}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         begin();
         w.action = MOULT_ACTION_NONE;
@@ -522,8 +521,8 @@ static void offer_artifact_hosts(void)
 {
     struct moult_endpoints list = statements_endpoints(&w.fleet, 3);
     list.count = 3;
-    list.list[2] =
-        (struct moult_endpoint){.url = text(C), .weight = 99, .role = MOULT_ENDPOINT_ARTIFACT};
+    list.list[2] = (struct moult_endpoint){
+        .url = text(C), .weight = 99, .role = MOULT_ENDPOINT_ARTIFACT};
     serve(&list, RELEASE_0);
     check(answers(3));
     check_equal(reported_version(), 3);
@@ -565,7 +564,7 @@ static void test_absolute_urls_are_for_listed_hosts_only(void)
     net.empty = w.second_url;
     check(world_settle(&w));
     check(world_runs(&w, &w.new));
-    check(is_host(C, net.artifact)); /* the path: after the URL, which was tried, failed */
+    check(is_host(C, net.artifact)); /* the path: the URL, tried first, failed */
     check_equal(w.artifact_requests > 1, true);
 
     begin_on_a_list();
@@ -594,10 +593,10 @@ static void test_a_stolen_release_key_nails_nobody_to_its_list(void)
     next.key_count--;
     next.roles.of[MOULT_ROLE_RELEASE] =
         (struct moult_keyset_role){1, 1, {STATEMENTS_RELEASE}};
-    next.roles.of[MOULT_ROLE_ASSIGN] = (struct moult_keyset_role){
-        1, 2, {STATEMENTS_ASSIGN - 1, STATEMENTS_ASSIGN}};
-    w.keysets[0] = statements_sign(&w.fleet, statements_keyset_payload(&next),
-                                   3u << STATEMENTS_ROOT);
+    next.roles.of[MOULT_ROLE_ASSIGN] =
+        (struct moult_keyset_role){1, 2, {STATEMENTS_ASSIGN - 1, STATEMENTS_ASSIGN}};
+    w.keysets[0] =
+        statements_sign(&w.fleet, statements_keyset_payload(&next), 3u << STATEMENTS_ROOT);
     w.keyset_count = 1;
     w.keyset_hint = 2;
     struct moult_endpoints list = statements_endpoints(&w.fleet, 3);
@@ -610,8 +609,8 @@ static void test_a_stolen_release_key_nails_nobody_to_its_list(void)
 
 static void test_a_cut_at_any_operation_of_a_move_loses_no_address(void)
 {
-    static const enum moult_sim_fault faults[] = {
-        MOULT_SIM_CUT_MIXED, MOULT_SIM_CUT_AFTER, MOULT_SIM_CUT_BEFORE};
+    static const enum moult_sim_fault faults[] = {MOULT_SIM_CUT_MIXED, MOULT_SIM_CUT_AFTER,
+                                                  MOULT_SIM_CUT_BEFORE};
     unsigned cuts = 0;
     static struct world moving;
     begin_on_a_list();
@@ -623,10 +622,10 @@ static void test_a_cut_at_any_operation_of_a_move_loses_no_address(void)
         for (uint64_t at = 1;; at++) {
             world_copy(&w, &moving);
             bool is_up = boots();
-            w.device.chip.flash.plans[0] = (struct moult_sim_plan){
-                .fault = faults[fault],
-                .at = w.device.chip.flash.operation_count + at,
-                .seed = at};
+            w.device.chip.flash.plans[0] =
+                (struct moult_sim_plan){.fault = faults[fault],
+                                        .at = w.device.chip.flash.operation_count + at,
+                                        .seed = at};
             check_row("cut");
             if (is_up && answers(4)) { break; } /* beyond the last operation */
             cuts++;
