@@ -92,7 +92,8 @@ enum moult_fetch moult_fetch_poll(struct moult_session *s, uint8_t *out, uint16_
         *size = (uint16_t)(*size + got);
         return MOULT_FETCH_BUSY;
     case MOULT_HTTP_END:
-        return MOULT_FETCH_DONE;
+        if (!s->http.has_length || *size == s->http.length) { return MOULT_FETCH_DONE; }
+        break; /* cut short: to be fetched again, not to be judged */
     case MOULT_HTTP_FAILED:
         break;
     }

@@ -65,7 +65,7 @@ enum moult_state moult_flow_drop(struct moult_session *s);
  * fail. */
 enum moult_state moult_flow_give_up(struct moult_session *s);
 
-/* No source is left for s->trouble (transfer.c): gives up, drops, or begins another round. */
+/* No source is left for s->trouble (transfer.c): give up, drop, or begin another round. */
 enum moult_state moult_sources_used_up(struct moult_session *s);
 
 /* End the plan: erase the target's first sector, then journal that there is none. Harmless
