@@ -7,7 +7,8 @@
 set(slow_tests device/every_bit keys/sb_signer device/network_faults server/base/signer_client server/mqtt/wake_publisher
                device/states device/power device/session ports/posix/update ports/posix/http_client
                ports/posix/mqtt ports/sim/nvs examples/energy-meter/host/device server/http/http_limits
-               server/http/http_tls server/control/rollouts server/control/fleet server/control/checkin
+               server/http/http_tls server/http/handle_artifact
+               server/http/handle_checkin server/http/operator_api server/control/rollouts server/control/fleet server/control/checkin
                server/control/threads server/rollout/model tools/codes tools/banned)
 
 add_library(moult_test_support STATIC)
@@ -46,6 +47,9 @@ foreach(test ${unit_tests})
     target_link_libraries(${target} PRIVATE ${lib} moult_test_support PkgConfig::CMOCKA)
     if(folder MATCHES "^server/(http|mqtt)$")
         target_link_libraries(${target} PRIVATE moult_test_world)
+    endif()
+    if(folder STREQUAL "server/http")
+        target_link_libraries(${target} PRIVATE moult_server_signer) # signs for the handlers
     endif()
     if(folder STREQUAL "server/mqtt")
         add_dependencies(${target} moult) # makes certificates and the broker's configuration

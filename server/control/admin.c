@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "formats/bytes.h"
+#include "server/base/mem.h"
 #include "server/control/audit.h"
 #include "server/control/ids.h"
 #include "server/control/internal.h"
@@ -153,6 +154,21 @@ static void keep_reply(void *context, const char *reply)
     *(json_t **)context = json_loads(reply, JSON_DECODE_ANY, NULL);
 }
 
+/* Room for one more. */
+static enum moult_status check_room(const struct control_call *call)
+{
+    uint32_t count = 0;
+    enum moult_status st = store_idempotency_count(call->db, &count);
+    if (st != MOULT_OK || count < IDEMPOTENCY_KEYS_MAX) { return st; }
+    st = store_idempotency_purge(call->db, call->now_ms - IDEMPOTENCY_KEPT_MS);
+    if (st == MOULT_OK) { st = store_idempotency_count(call->db, &count); }
+    if (st != MOULT_OK || count < IDEMPOTENCY_KEYS_MAX) { return st; }
+    problem_field(call->problem, MOULT_D_API_BUSY, "Idempotency-Key",
+                  "10,000 answers kept for a day", "more");
+    problem_hint(call->problem, "leave Idempotency-Key out, or wait");
+    return MOULT_E_BUSY;
+}
+
 enum moult_status control_idempotency_find(const struct control_call *call,
                                            const struct control_idempotency *use,
                                            uint16_t *status, json_t **reply)
@@ -171,7 +187,8 @@ enum moult_status control_idempotency_find(const struct control_call *call,
     if (st == MOULT_OK && !kept) { st = MOULT_E_NOMEM; }
     if (st != MOULT_OK) {
         json_decref(kept);
-        return st == MOULT_E_NOENT ? st : problem_store(call, st);
+        if (st == MOULT_E_NOENT) { st = check_room(call); }
+        return st == MOULT_OK ? MOULT_E_NOENT : problem_store(call, st);
     }
     *status = row.status;
     *reply = kept;
@@ -180,13 +197,14 @@ enum moult_status control_idempotency_find(const struct control_call *call,
 
 enum moult_status control_idempotency_store(const struct control_call *call,
                                             const struct control_idempotency *use,
-                                            uint16_t status, const json_t *reply)
+                                            uint16_t status, struct moult_bytes reply)
 {
     enum moult_status st =
         store_idempotency_purge(call->db, call->now_ms - IDEMPOTENCY_KEPT_MS);
     if (st != MOULT_OK) { return st; }
-    char *text = json_dumps(reply, JSON_COMPACT);
+    char *text = mem_alloc(reply.size + 1); /* zeroed */
     if (!text) { return MOULT_E_NOMEM; }
+    if (reply.size > 0) { memcpy(text, reply.data, reply.size); }
     struct store_idempotency row = {.token = use->token,
                                     .key = use->key,
                                     .status = status,
@@ -194,6 +212,6 @@ enum moult_status control_idempotency_store(const struct control_call *call,
                                     .time_ms = call->now_ms};
     memcpy(row.body_sha256, use->body_sha256, 32);
     st = store_idempotency_put(call->db, &row);
-    free(text); /* style: allow HEAP_DIRECT, jansson allocated it */
+    mem_free(text);
     return st;
 }

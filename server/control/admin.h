@@ -70,9 +70,15 @@ MOULT_MUST_CHECK enum moult_status control_status(const struct control_call *cal
 MOULT_MUST_CHECK enum moult_status control_products(const struct control_call *call,
                                                     json_t **out);
 
+/* Answers kept for repeated requests, of all tokens together: a pipeline asks for a few an
+ * hour, and 10,000 answers are some 50 MB at most. Beyond it new keys are refused until old
+ * ones are a day old: forgetting one early could do a thing twice. */
+#define IDEMPOTENCY_KEYS_MAX 10000u
+
 /* Idempotency-Key of a POST, inside the job that does it.
  * MOULT_E_NOENT: not used yet: go on, then store. MOULT_OK: *status and *reply (moved) of
- * the first time. MOULT_E_CONFLICT with problem: used with another body. */
+ * the first time. MOULT_E_CONFLICT with problem: used with another body; MOULT_E_BUSY with
+ * problem: IDEMPOTENCY_KEYS_MAX. */
 struct control_idempotency {
     const char *token, *key;
     uint8_t body_sha256[32]; /* of method, path and body */
@@ -84,5 +90,5 @@ control_idempotency_find(const struct control_call *call,
 MOULT_MUST_CHECK enum moult_status
 control_idempotency_store(const struct control_call *call,
                           const struct control_idempotency *use, uint16_t status,
-                          const json_t *reply);
+                          struct moult_bytes reply /* JSON, without a NUL */);
 #endif

@@ -89,6 +89,17 @@ enum moult_status control_keyset_add(const struct control_call *call,
                           : problem_store(call, st);
 }
 
+enum moult_status control_artifact_note(const struct control_call *call,
+                                        const struct control_artifact *artifact)
+{
+    json_t *detail = json_pack("{s:I, s:b}", "size", (json_int_t)artifact->size, "new",
+                               (int)artifact->is_new);
+    if (artifact->refused) {
+        json_object_set_new(detail, "refused", json_detail(artifact->refused));
+    }
+    return control_audit(call, "artifact.put", artifact->sha256, detail);
+}
+
 /* --- storing a release ---------------------------------------------------------------- */
 
 static void fill_component(const struct moult_component *from, struct store_component *to)

@@ -9,6 +9,18 @@
 
 #include "server/control/control.h"
 
+/* The audit entry of PUT /artifacts, writer: the file itself is stored by then, without a
+ * job. refused: MOULT_D_*, 0: it was stored, or was there already (!is_new). */
+struct control_artifact {
+    const char *sha256; /* as asked for */
+    uint64_t size;      /* bytes */
+    bool is_new;
+    uint16_t refused;
+};
+MOULT_MUST_CHECK enum moult_status
+control_artifact_note(const struct control_call *call,
+                      const struct control_artifact *artifact);
+
 /* POST /releases, writer. *is_new: 201, else 200 (the same release was there). Reads every
  * artifact: run control_release_check() on a worker first if that must not hold up the
  * writer. */

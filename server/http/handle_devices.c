@@ -1,6 +1,7 @@
 /* handle_devices.c - /api/v1/devices: the registry as operators see it. */
 #include "server/control/registry.h"
 #include "server/control/why.h"
+#include "server/http/idempotency.h"
 #include "server/http/operator_api.h"
 
 enum moult_status handle_device_list(struct http_request *request, const struct env *env,
@@ -60,7 +61,7 @@ enum moult_status handle_device_why(struct http_request *request, const struct e
     return operator_reply(request, &call, st, why, reply);
 }
 
-enum moult_status handle_device_verb(struct http_request *request, const struct env *env,
+static enum moult_status device_verb(struct http_request *request, const struct env *env,
                                      struct http_reply *reply)
 {
     struct operator_call call;
@@ -72,7 +73,13 @@ enum moult_status handle_device_verb(struct http_request *request, const struct 
     return operator_reply(request, &call, st, device, reply);
 }
 
-enum moult_status handle_device_actions(struct http_request *request, const struct env *env,
+enum moult_status handle_device_verb(struct http_request *request, const struct env *env,
+                                     struct http_reply *reply)
+{
+    return operator_once(request, env, reply, device_verb);
+}
+
+static enum moult_status device_actions(struct http_request *request, const struct env *env,
                                         struct http_reply *reply)
 {
     struct operator_call call;
@@ -83,4 +90,10 @@ enum moult_status handle_device_actions(struct http_request *request, const stru
     enum moult_status st = control_device_actions(&call.control, body, &counts);
     json_decref(body);
     return operator_reply(request, &call, st, counts, reply);
+}
+
+enum moult_status handle_device_actions(struct http_request *request, const struct env *env,
+                                        struct http_reply *reply)
+{
+    return operator_once(request, env, reply, device_actions);
 }

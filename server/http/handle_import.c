@@ -1,9 +1,12 @@
-/* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job,
- * so
+/* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job, so
  * that check-ins go on between them; and GET /api/v1/devices/export, the same columns.
+ *
+ * An import that is cut off has no answer to repeat under its Idempotency-Key; but doing it
+ * again is the same as going on with it.
  */
 #include <sys/mman.h>
 #include "server/control/registry.h"
+#include "server/http/idempotency.h"
 #include "server/http/operator_api.h"
 
 struct import_call {
@@ -12,40 +15,49 @@ struct import_call {
     struct http_request *request;
     struct http_reply *reply;
     struct operator_call call;
+    struct idempotency use;
     struct control_import *import;
     void *mapped; /* of a spooled body; NULL: it was in memory */
-    bool is_done;
+    bool is_begun, is_done;
 };
 
 static void finish(struct import_call *call, enum moult_status status)
 {
-    if (status == MOULT_OK) {
-        json_t *result = control_import_result(call->import);
-        if (result && call->call.control.dry_run) {
-            json_object_set_new(result, "dry_run", json_true());
-        }
-        status = result ? operator_reply_as(call->request, call->reply, 200, result)
-                        : MOULT_E_NOMEM;
-    }
-    if (status != MOULT_OK) {
-        const struct control_problem *problem = &call->call.problem;
-        if (problem->detail != 0) {
-            operator_reply_problem(call->request, problem, call->reply);
-        } else {
-            http_fail(call->request, call->reply, MOULT_D_STORE_WRITE, "a commit",
-                      moult_status_name(status));
-        }
+    const struct control_problem *problem = &call->call.problem;
+    if (status != MOULT_OK && problem->detail != 0) {
+        operator_reply_problem(call->request, problem, call->reply);
+    } else if (status != MOULT_OK) {
+        operator_reply_lost(call->request, call->reply, status);
     }
     control_import_end(call->import);
     if (call->mapped) { munmap(call->mapped, call->request->body_size); }
     http_complete(call->env->server, call->handle);
 }
 
+static enum moult_status answer(struct import_call *call)
+{
+    json_t *result = control_import_result(call->import);
+    if (!result) { return MOULT_E_NOMEM; }
+    if (call->call.control.dry_run) {
+        json_object_set_new(result, "dry_run", json_true());
+    }
+    enum moult_status st = operator_reply_as(call->request, call->reply, 200, result);
+    return st == MOULT_OK ? idempotency_keep(&call->call, &call->use, call->reply) : st;
+}
+
 static enum moult_status run_step(struct store_db *db, void *context)
 {
     struct import_call *call = context;
     call->call.control.db = db;
-    return control_import_step(&call->call.control, call->import, &call->is_done);
+    if (!call->is_begun && !idempotency_begin(call->request, &call->call, &call->use,
+                                              call->reply)) {
+        call->is_done = true;
+        return MOULT_OK;
+    }
+    call->is_begun = true;
+    enum moult_status st =
+        control_import_step(&call->call.control, call->import, &call->is_done);
+    return st == MOULT_OK && call->is_done ? answer(call) : st;
 }
 
 static void done_step(void *context, enum moult_status status);
@@ -66,6 +78,16 @@ static void done_step(void *context, enum moult_status status)
     } else {
         post_step(call);
     }
+}
+
+/* Megabytes to hash are a reader's work; so is what comes before the first row. */
+static enum moult_status run_read(struct store_db *db, void *context)
+{
+    (void)db; /* reads the body only */
+    struct import_call *call = context;
+    call->is_done = !idempotency_read(call->request, call->env, &call->call, &call->use,
+                                      call->reply);
+    return MOULT_OK;
 }
 
 /* The whole body as bytes: in memory already, or mapped from its spool file. */
@@ -101,7 +123,10 @@ enum moult_status handle_device_import(struct http_request *request, const struc
         return st;
     }
     call->handle = http_reply_later(request, reply);
-    post_step(call);
+    struct store_job job = {
+        .kind = "import", .run = run_read, .done = done_step, .context = call};
+    st = store_read(env->store, &job);
+    if (st != MOULT_OK) { finish(call, st); }
     return MOULT_OK;
 }
 

@@ -1,85 +1,8 @@
-/* handle_releases.c - /api/v1/artifacts and /api/v1/releases: what may be rolled out. */
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
+/* handle_releases.c - /api/v1/releases: what may be rolled out. */
 #include "formats/cose.h"
 #include "server/control/releases.h"
+#include "server/http/idempotency.h"
 #include "server/http/operator_api.h"
-
-/* --- PUT /artifacts/{sha256} ------------------------------------------------------------
- * */
-
-static enum moult_status copy_body(const struct http_request *request,
-                                   struct artifact_upload *upload)
-{
-    if (request->body_fd < 0) {
-        return artifact_upload_write(upload, request->body.data, request->body.size);
-    }
-    uint8_t piece[16384];
-    uint64_t at = 0;
-    while (at < request->body_size) {
-        ssize_t n = pread(request->body_fd, piece, sizeof piece, (off_t)at);
-        if (n < 0 && errno == EINTR) { continue; }
-        if (n <= 0) { return MOULT_E_IO; }
-        enum moult_status st = artifact_upload_write(upload, piece, (size_t)n);
-        if (st != MOULT_OK) { return st; }
-        at += (uint64_t)n;
-    }
-    return MOULT_OK;
-}
-
-static enum moult_status reply_stored(struct http_request *request,
-                                      struct http_reply *reply, uint16_t status,
-                                      uint64_t size)
-{
-    json_t *object =
-        json_pack("{s:s, s:I}", "sha256", http_request_param(request, "sha256"), "size",
-                  (json_int_t)size);
-    return object ? operator_reply_as(request, reply, status, object) : MOULT_E_NOMEM;
-}
-
-static enum moult_status store_body(struct http_request *request, const struct env *env,
-                                    const uint8_t sha256[32], struct http_reply *reply)
-{
-    struct artifact_upload *upload = NULL;
-    uint64_t size = request->body_size;
-    uint8_t found[32] = {0};
-    enum moult_status st = artifact_upload_begin(env->artifacts, sha256, &upload);
-    if (st == MOULT_E_EXISTS) { return reply_stored(request, reply, 200, size); }
-    if (st != MOULT_OK) { return st; }
-    st = copy_body(request, upload);
-    if (st == MOULT_OK) {
-        st = artifact_upload_finish(upload, &size, found);
-    } else {
-        artifact_upload_abandon(upload);
-    }
-    if (st == MOULT_E_DIGEST) {
-        char have[65];
-        moult_hex_encode(found, 32, have);
-        return http_fail(request, reply, MOULT_D_ARTIFACT_DIGEST,
-                         http_request_param(request, "sha256"), have);
-    }
-    if (st == MOULT_E_SPACE) {
-        return http_fail(request, reply, MOULT_D_STORE_FULL, "more", "too few");
-    }
-    return st == MOULT_OK ? reply_stored(request, reply, 201, size) : st;
-}
-
-enum moult_status handle_artifact_put(struct http_request *request, const struct env *env,
-                                      struct http_reply *reply)
-{
-    const char *name = http_request_param(request, "sha256");
-    uint8_t sha256[32];
-    if (strlen(name) != 64 || !moult_hex_decode(name, sha256, 32)) {
-        return http_fail(request, reply, MOULT_D_API_FIELD, "64 hex digits in the path",
-                         name);
-    }
-    if (request->body_size == 0) {
-        return http_fail(request, reply, MOULT_D_API_BODY, "the artifact's bytes",
-                         "nothing");
-    }
-    return store_body(request, env, sha256, reply);
-}
 
 /* --- POST /releases: checked on a reader, stored by the writer, shown to the signer --- */
 
@@ -89,22 +12,13 @@ struct release_call {
     struct http_request *request;
     struct http_reply *reply;
     struct operator_call call;
-    json_t *object; /* owned until answered */
-    bool is_new;
+    struct idempotency use;
+    bool is_new;      /* not there before; 201 */
 };
 
 static void finish(struct release_call *call, enum moult_status status)
 {
-    if (status == MOULT_OK) {
-        uint16_t code = call->is_new && !call->call.control.dry_run ? 201 : 200;
-        status = operator_reply_as(call->request, call->reply, code, call->object);
-    } else if (call->call.problem.detail != 0) {
-        status = operator_reply_problem(call->request, &call->call.problem, call->reply);
-    }
-    if (status != MOULT_OK) {
-        http_fail(call->request, call->reply, MOULT_D_API_INTERNAL, "success",
-                  moult_status_name(status));
-    }
+    if (status != MOULT_OK) { operator_reply_lost(call->request, call->reply, status); }
     http_complete(call->env->server, call->handle);
 }
 
@@ -120,37 +34,52 @@ static void on_listed(void *context, uint16_t detail, struct moult_bytes body)
     finish(call, MOULT_OK);
 }
 
+static enum moult_status create(struct release_call *call)
+{
+    json_t *object = NULL;
+    enum moult_status st = control_release_create(&call->call.control, call->request->body,
+                                                  &call->is_new, &object);
+    if (st != MOULT_OK) {
+        call->is_new = false;
+        return operator_reply(call->request, &call->call, st, NULL, call->reply);
+    }
+    call->is_new = call->is_new && !call->call.control.dry_run;
+    st = operator_reply_as(call->request, call->reply, call->is_new ? 201 : 200, object);
+    return st == MOULT_OK ? idempotency_keep(&call->call, &call->use, call->reply) : st;
+}
+
+/* A refusal leaves its audit entry, so the job itself is fine. */
 static enum moult_status run_create(struct store_db *db, void *context)
 {
     struct release_call *call = context;
     call->call.control.db = db;
-    enum moult_status st = control_release_create(&call->call.control, call->request->body,
-                                                  &call->is_new, &call->object);
-    /* A refusal leaves its audit entry, so the job itself is fine. */
-    return st != MOULT_OK && call->call.problem.detail == 0 ? st : MOULT_OK;
+    if (!idempotency_begin(call->request, &call->call, &call->use, call->reply)) {
+        return MOULT_OK;
+    }
+    return create(call);
 }
 
 static void done_create(void *context, enum moult_status status)
 {
     struct release_call *call = context;
-    if (status == MOULT_OK && !call->object) { status = MOULT_E_REFUSED; }
-    if (status != MOULT_OK && call->object) {
-        json_decref(call->object);
-        call->object = NULL;
-    }
-    if (status != MOULT_OK || call->call.control.dry_run ||
+    if (status != MOULT_OK || !call->is_new ||
         signer_client_ask(call->env->signer, SIGNER_RELEASE, call->request->body, on_listed,
                           call) != MOULT_OK) {
         finish(call, status);
     }
 }
 
+/* Reads what it can before the writer does: afterwards the artifacts are hashed. What it
+ * finds wrong the writer finds again, and leaves the audit entry. */
 static enum moult_status run_check(struct store_db *db, void *context)
 {
     (void)db; /* reads files only */
     struct release_call *call = context;
-    return control_release_check(call->env->control, call->request->body,
-                                 &call->call.problem);
+    struct control_problem problem;
+    enum moult_status st =
+        control_release_check(call->env->control, call->request->body, &problem);
+    (void)st; /* see above */
+    return MOULT_OK;
 }
 
 static void done_check(void *context, enum moult_status status)
@@ -170,7 +99,10 @@ enum moult_status handle_release_create(struct http_request *request, const stru
     call->env = env;
     call->request = request;
     call->reply = reply;
-    if (!operator_call_begin(request, env, NULL, &call->call, reply)) { return MOULT_OK; }
+    if (!operator_call_begin(request, env, NULL, &call->call, reply) ||
+        !idempotency_read(request, env, &call->call, &call->use, reply)) {
+        return MOULT_OK;
+    }
     if (request->body.size == 0) {
         return http_fail(request, reply, MOULT_D_API_BODY, "a release statement",
                          "nothing");

@@ -1,31 +1,27 @@
 /* handle_rollouts.c - /api/v1/rollouts. */
-#include "server/control/admin.h"
 #include "server/control/rollouts.h"
 #include "server/http/operator_api.h"
 #include "server/http/idempotency.h"
 
-enum moult_status handle_rollout_create(struct http_request *request, const struct env *env,
+static enum moult_status rollout_create(struct http_request *request, const struct env *env,
                                         struct http_reply *reply)
 {
     struct operator_call call;
-    struct idempotency use;
     json_t *rollout = NULL;
-    if (!operator_call_begin(request, env, NULL, &call, reply) ||
-        !idempotency_begin(request, env, &call, &use, reply)) {
-        return MOULT_OK;
-    }
+    if (!operator_call_begin(request, env, NULL, &call, reply)) { return MOULT_OK; }
     json_t *body = operator_body(request, reply);
     if (!body) { return MOULT_OK; }
     enum moult_status st = control_rollout_create(&call.control, body, &rollout);
     json_decref(body);
     if (st != MOULT_OK) { return operator_reply(request, &call, st, NULL, reply); }
     uint16_t status = call.control.dry_run ? 200 : 201;
-    st = idempotency_keep(&call, &use, status, rollout);
-    if (st != MOULT_OK) {
-        json_decref(rollout);
-        return st;
-    }
     return operator_reply_as(request, reply, status, rollout);
+}
+
+enum moult_status handle_rollout_create(struct http_request *request, const struct env *env,
+                                        struct http_reply *reply)
+{
+    return operator_once(request, env, reply, rollout_create);
 }
 
 enum moult_status handle_rollout_list(struct http_request *request, const struct env *env,
@@ -44,19 +40,6 @@ enum moult_status handle_rollout_list(struct http_request *request, const struct
     return operator_reply(request, &call, st, list, reply);
 }
 
-/* The object's "etag" is the ETag of its resource. */
-static enum moult_status reply_with_etag(struct http_request *request,
-                                         struct operator_call *call,
-                                         enum moult_status status, json_t *object,
-                                         struct http_reply *reply)
-{
-    const char *etag = json_string_value(json_object_get(object, "etag"));
-    char *quoted = etag ? arena_printf(request->arena, "\"%s\"", etag) : NULL;
-    enum moult_status st = operator_reply(request, call, status, object, reply);
-    if (st == MOULT_OK && quoted) { http_reply_header(reply, "ETag", quoted); }
-    return st;
-}
-
 enum moult_status handle_rollout_show(struct http_request *request, const struct env *env,
                                       struct http_reply *reply)
 {
@@ -65,7 +48,7 @@ enum moult_status handle_rollout_show(struct http_request *request, const struct
     if (!operator_call_begin(request, env, NULL, &call, reply)) { return MOULT_OK; }
     enum moult_status st =
         control_rollout_show(&call.control, http_request_param(request, "id"), &rollout);
-    return reply_with_etag(request, &call, st, rollout, reply);
+    return operator_reply(request, &call, st, rollout, reply);
 }
 
 /* If-Match without its quotes, as control compares it; NULL: not sent. */
@@ -80,7 +63,7 @@ static const char *if_match(struct http_request *request)
     return arena_text(request->arena, given + 1, size);
 }
 
-enum moult_status handle_rollout_verb(struct http_request *request, const struct env *env,
+static enum moult_status rollout_verb(struct http_request *request, const struct env *env,
                                       struct http_reply *reply)
 {
     struct operator_call call;
@@ -96,7 +79,13 @@ enum moult_status handle_rollout_verb(struct http_request *request, const struct
     };
     enum moult_status st = control_rollout_verb(&call.control, &change, &rollout);
     json_decref(body);
-    return reply_with_etag(request, &call, st, rollout, reply);
+    return operator_reply(request, &call, st, rollout, reply);
+}
+
+enum moult_status handle_rollout_verb(struct http_request *request, const struct env *env,
+                                      struct http_reply *reply)
+{
+    return operator_once(request, env, reply, rollout_verb);
 }
 
 enum moult_status handle_rollout_devices(struct http_request *request,

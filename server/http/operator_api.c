@@ -14,6 +14,8 @@ enum {
     RELEASE = ROLE_RELEASER,
     AUDIT = ROLE_AUDITOR | ROLE_ADMIN,
     OPEN = 0, /* no token */
+    LOST_S = 5,  /* Retry-After of what may work at once */
+    BUSY_S = 60, /* Retry-After of a limit that time lifts */
     BODY_JSON = 65536,
     BODY_CSV = 8 * 1024 * 1024, /* about 60,000 devices a file */
 };
@@ -37,7 +39,7 @@ static const struct http_route rows[] = {
     {HTTP_GET, API("/devices/{id}/why"), READ, HTTP_ON_READER, 0, handle_device_why},
     {HTTP_POST, API("/devices/{id}/{verb}"), OPERATE, HTTP_ON_WRITER, BODY_JSON,
      handle_device_verb},
-    {HTTP_PUT, API("/artifacts/{sha256}"), RELEASE, HTTP_ON_READER, ARTIFACT_SIZE_MAX,
+    {HTTP_PUT, API("/artifacts/{sha256}"), RELEASE, HTTP_ON_IO, ARTIFACT_SIZE_MAX,
      handle_artifact_put},
     {HTTP_POST, API("/releases"), RELEASE, HTTP_ON_IO, MOULT_STATEMENT_SIZE_MAX,
      handle_release_create},
@@ -178,6 +180,8 @@ json_t *operator_body(struct http_request *request, struct http_reply *reply)
 enum moult_status operator_reply_as(struct http_request *request, struct http_reply *reply,
                                     uint16_t http_status, json_t *object)
 {
+    const char *etag = json_string_value(json_object_get(object, "etag"));
+    char *quoted = etag ? arena_printf(request->arena, "\"%s\"", etag) : NULL;
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     size_t size = text ? strlen(text) : 0;
@@ -185,6 +189,7 @@ enum moult_status operator_reply_as(struct http_request *request, struct http_re
     free(text); /* style: allow HEAP_DIRECT, jansson allocated it */
     if (!kept) { return MOULT_E_NOMEM; }
     http_reply_bytes(reply, http_status, HTTP_TYPE_JSON, kept, size);
+    if (quoted) { http_reply_header(reply, "ETag", quoted); }
     return MOULT_OK;
 }
 
@@ -200,6 +205,7 @@ enum moult_status operator_reply_problem(struct http_request *request,
         .text = problem->text[0] ? problem->text : NULL,
         .field = problem->field[0] ? problem->field : NULL,
         .hint = problem->hint[0] ? problem->hint : NULL,
+        .retry_after_s = problem->detail == MOULT_D_API_BUSY ? BUSY_S : 0,
     };
     return http_problem(request, reply, &out);
 }
@@ -211,4 +217,16 @@ enum moult_status operator_reply(struct http_request *request, struct operator_c
     if (status == MOULT_OK) { return operator_reply_as(request, reply, 200, object); }
     if (call->problem.detail == 0) { return status; } /* a bug or no memory: 500 */
     return operator_reply_problem(request, &call->problem, reply);
+}
+
+void operator_reply_lost(struct http_request *request, struct http_reply *reply,
+                         enum moult_status status)
+{
+    bool is_busy = status == MOULT_E_BUSY || status == MOULT_E_STATE;
+    struct http_problem problem = {.code =
+                                       is_busy ? MOULT_D_API_BUSY : MOULT_D_STORE_WRITE,
+                                   .want = "queued requests",
+                                   .have = moult_status_name(status),
+                                   .retry_after_s = LOST_S};
+    http_problem(request, reply, &problem);
 }

@@ -41,11 +41,17 @@ json_t *operator_body(struct http_request *request, struct http_reply *reply);
 enum moult_status operator_reply(struct http_request *request, struct operator_call *call,
                                  enum moult_status status, json_t *object,
                                  struct http_reply *reply);
+/* An object's member "etag" is also its ETag. */
 enum moult_status operator_reply_as(struct http_request *request, struct http_reply *reply,
                                     uint16_t http_status, json_t *object /* moved */);
 enum moult_status operator_reply_problem(struct http_request *request,
                                          const struct control_problem *problem,
                                          struct http_reply *reply);
+
+/* For handlers that answer later: a job could not be handed over, or its COMMIT was lost.
+ * 503. */
+void operator_reply_lost(struct http_request *request, struct http_reply *reply,
+                         enum moult_status status);
 
 /* handle_devices.c */
 enum moult_status handle_device_list(struct http_request *, const struct env *,
@@ -65,9 +71,10 @@ enum moult_status handle_device_export(struct http_request *, const struct env *
                                        struct http_reply *);
 enum moult_status handle_device_import(struct http_request *, const struct env *,
                                        struct http_reply *);
-/* handle_releases.c */
+/* handle_artifact_put.c */
 enum moult_status handle_artifact_put(struct http_request *, const struct env *,
                                       struct http_reply *);
+/* handle_releases.c */
 enum moult_status handle_release_create(struct http_request *, const struct env *,
                                         struct http_reply *);
 enum moult_status handle_release_list(struct http_request *, const struct env *,

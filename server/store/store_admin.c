@@ -37,16 +37,21 @@ enum moult_status store_token_each(struct store_db *db,
     return st == MOULT_E_NOENT ? MOULT_OK : st;
 }
 
+static enum moult_status read_count(struct sql_statement *s, uint32_t *count)
+{
+    enum moult_status st = sql_step(s);
+    if (st == MOULT_OK) { *count = (uint32_t)sql_int(s, 0); }
+    sql_done(s);
+    return st;
+}
+
 enum moult_status store_token_count_others(struct store_db *db, const char *name,
                                            uint32_t *count)
 {
     struct sql_statement *s =
         sql_prepare(db, "SELECT count(*) FROM token WHERE name <> ?1");
     sql_bind_text(s, 1, name);
-    enum moult_status st = sql_step(s);
-    if (st == MOULT_OK) { *count = (uint32_t)sql_int(s, 0); }
-    sql_done(s);
-    return st;
+    return read_count(s, count);
 }
 
 /* --- audit -------------------------------------------------------------------------- */
@@ -142,6 +147,11 @@ enum moult_status store_idempotency_put(struct store_db *db,
     sql_bind_text(s, 5, row->reply);
     sql_bind_int(s, 6, row->time_ms);
     return sql_run(s);
+}
+
+enum moult_status store_idempotency_count(struct store_db *db, uint32_t *count)
+{
+    return read_count(sql_prepare(db, "SELECT count(*) FROM idempotency"), count);
 }
 
 enum moult_status store_idempotency_purge(struct store_db *db, int64_t before_ms)

@@ -61,6 +61,8 @@ store_idempotency_find(struct store_db *db, struct store_idempotency *row,
                        void (*each)(void *context, const char *reply), void *context);
 MOULT_MUST_CHECK enum moult_status
 store_idempotency_put(struct store_db *db, const struct store_idempotency *row);
+MOULT_MUST_CHECK enum moult_status store_idempotency_count(struct store_db *db,
+                                                           uint32_t *count);
 MOULT_MUST_CHECK enum moult_status store_idempotency_purge(struct store_db *db,
                                                            int64_t before_ms);
 

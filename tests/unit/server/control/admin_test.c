@@ -32,11 +32,8 @@ static enum moult_status find(struct world_call *c)
 static enum moult_status keep(struct world_call *c)
 {
     const struct use *use = c->argument;
-    json_t *reply = json_loads(use->reply, 0, NULL);
-    enum moult_status st =
-        control_idempotency_store(&c->call, &use->use, use->status, reply);
-    json_decref(reply);
-    return st;
+    struct moult_bytes reply = {(const uint8_t *)use->reply, strlen(use->reply)};
+    return control_idempotency_store(&c->call, &use->use, use->status, reply);
 }
 
 static enum moult_status look(struct world *w, const char *token, const char *key,
@@ -101,6 +98,28 @@ static void test_a_key_belongs_to_one_token_and_one_request(void **state)
     assert_true(json_is_true(world_at(reply, "mine")));
     json_decref(reply);
     assert_int_equal(look(w, "anna", "k1", 1, &use, NULL), MOULT_OK);
+    world_close(w);
+}
+
+static void test_ten_thousand_answers_are_the_limit(void **state)
+{
+    (void)state;
+    struct world *w = world_open(NULL);
+    struct use use;
+    char sql[300];
+    snprintf(sql, sizeof sql,
+             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+             "10000) INSERT INTO idempotency SELECT 'ci', i, zeroblob(32), 200, '{}', %lld "
+             "FROM n",
+             (long long)world_now(w));
+    world_sql(w, sql);
+    assert_int_equal(look(w, "anna", "k1", 1, &use, NULL), MOULT_E_BUSY);
+    assert_int_equal(w->problem.detail, MOULT_D_API_BUSY);
+    assert_true(w->problem.hint[0] != '\0');
+    assert_int_equal(look(w, "ci", "77", 0, &use, NULL), MOULT_OK); /* kept ones are */
+    world_wait(w, DAY_MS + 1);
+    assert_int_equal(look(w, "anna", "k1", 1, &use, NULL), MOULT_E_NOENT);
+    assert_int_equal(world_sql(w, "SELECT count(*) FROM idempotency"), 0);
     world_close(w);
 }
 
@@ -296,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_answer_is_given_again),
         cmocka_unit_test(test_a_key_belongs_to_one_token_and_one_request),
+        cmocka_unit_test(test_ten_thousand_answers_are_the_limit),
         cmocka_unit_test(test_answers_are_kept_for_a_day),
         cmocka_unit_test(test_events_come_by_pages_oldest_first_and_each_once),
         cmocka_unit_test(test_events_are_filtered_by_device_and_rollout),

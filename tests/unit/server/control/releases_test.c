@@ -9,7 +9,7 @@ static struct world_release image;
 static struct world *open_with_image(void)
 {
     struct world *w = world_open(NULL);
-    world_image(w, "1.0.0", 100, &image);
+    world_make_image(w, "1.0.0", 100, &image);
     world_sign(w, &image);
     return w;
 }
@@ -155,7 +155,7 @@ static void test_a_class_has_one_release_per_sequence(void **state)
     struct world *w = world_open(NULL);
     struct world_release first, second;
     world_release(w, "1.0.0", 100, &first);
-    world_image(w, "1.0.0b", 100, &second);
+    world_make_image(w, "1.0.0b", 100, &second);
     world_sign(w, &second);
     assert_true(world_put_artifact(w, &second));
     assert_null(world_post_release(w, &second.envelope));

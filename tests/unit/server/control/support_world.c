@@ -293,7 +293,7 @@ static enum moult_status append_image(void *context, const uint8_t *data, uint32
     return MOULT_OK;
 }
 
-void world_image(struct world *w, const char *version, uint64_t sequence,
+void world_make_image(struct world *w, const char *version, uint64_t sequence,
                  struct world_release *out)
 {
     uint8_t rodata[MOULT_APP_DESC_SIZE + MOULT_IMAGE_INFO_SIZE + 32] = {0};
@@ -362,7 +362,7 @@ json_t *world_post_release(struct world *w, const struct statements_bytes *envel
 void world_release(struct world *w, const char *version, uint64_t sequence,
                    struct world_release *out)
 {
-    world_image(w, version, sequence, out);
+    world_make_image(w, version, sequence, out);
     world_sign(w, out);
     need(world_put_artifact(w, out), "artifact");
     json_t *reply = world_post_release(w, &out->envelope);
