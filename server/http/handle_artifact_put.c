@@ -22,13 +22,13 @@ struct put_call {
 static enum moult_status reply_stored(struct put_call *call)
 {
     const struct control_artifact *what = &call->what;
-    json_t *object = json_pack("{s:s, s:I}", "sha256", what->sha256, "size",
-                               (json_int_t)what->size);
+    json_t *object =
+        json_pack("{s:s, s:I}", "sha256", what->sha256, "size", (json_int_t)what->size);
     if (!object) { return MOULT_E_NOMEM; }
     bool is_dry = call->call.control.dry_run;
     if (is_dry) { json_object_set_new(object, "dry_run", json_true()); }
-    return operator_reply_as(call->request, call->reply, what->is_new && !is_dry ? 201 : 200,
-                             object);
+    return operator_reply_as(call->request, call->reply,
+                             what->is_new && !is_dry ? 201 : 200, object);
 }
 
 static enum moult_status refuse(struct put_call *call, uint16_t code, const char *want,
@@ -69,8 +69,7 @@ static enum moult_status check_body(struct put_call *call, struct artifact_uploa
 {
     uint8_t found[32];
     artifact_upload_abandon(upload);
-    enum moult_status st =
-        request_body_sha256(call->request, call->env->crypto, "", found);
+    enum moult_status st = request_body_sha256(call->request, call->env->crypto, "", found);
     if (st != MOULT_OK) { return st; }
     return memcmp(found, call->sha256, 32) == 0 ? reply_stored(call)
                                                 : refuse_digest(call, found);

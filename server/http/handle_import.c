@@ -1,5 +1,5 @@
-/* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job, so
- * that check-ins go on between them; and GET /api/v1/devices/export, the same columns.
+/* handle_import.c - POST /api/v1/devices/import: a CSV of devices, a thousand rows a job,
+ * so that check-ins go on between them; and GET /api/v1/devices/export, the same columns.
  *
  * An import that is cut off has no answer to repeat under its Idempotency-Key; but doing it
  * again is the same as going on with it.
@@ -38,9 +38,7 @@ static enum moult_status answer(struct import_call *call)
 {
     json_t *result = control_import_result(call->import);
     if (!result) { return MOULT_E_NOMEM; }
-    if (call->call.control.dry_run) {
-        json_object_set_new(result, "dry_run", json_true());
-    }
+    if (call->call.control.dry_run) { json_object_set_new(result, "dry_run", json_true()); }
     enum moult_status st = operator_reply_as(call->request, call->reply, 200, result);
     return st == MOULT_OK ? idempotency_keep(&call->call, &call->use, call->reply) : st;
 }
@@ -49,8 +47,8 @@ static enum moult_status run_step(struct store_db *db, void *context)
 {
     struct import_call *call = context;
     call->call.control.db = db;
-    if (!call->is_begun && !idempotency_begin(call->request, &call->call, &call->use,
-                                              call->reply)) {
+    if (!call->is_begun &&
+        !idempotency_begin(call->request, &call->call, &call->use, call->reply)) {
         call->is_done = true;
         return MOULT_OK;
     }
@@ -85,8 +83,8 @@ static enum moult_status run_read(struct store_db *db, void *context)
 {
     (void)db; /* reads the body only */
     struct import_call *call = context;
-    call->is_done = !idempotency_read(call->request, call->env, &call->call, &call->use,
-                                      call->reply);
+    call->is_done =
+        !idempotency_read(call->request, call->env, &call->call, &call->use, call->reply);
     return MOULT_OK;
 }
 

@@ -13,7 +13,7 @@ struct release_call {
     struct http_reply *reply;
     struct operator_call call;
     struct idempotency use;
-    bool is_new;      /* not there before; 201 */
+    bool is_new; /* not there before; 201 */
 };
 
 static void finish(struct release_call *call, enum moult_status status)

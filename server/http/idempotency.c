@@ -10,8 +10,7 @@ static bool read_digest(struct http_request *request, const struct env *env,
 {
     char *prefix = arena_printf(request->arena, "%s %s\n",
                                 http_method_name(request->method), request->path);
-    return prefix &&
-           request_body_sha256(request, env->crypto, prefix, out) == MOULT_OK;
+    return prefix && request_body_sha256(request, env->crypto, prefix, out) == MOULT_OK;
 }
 
 bool idempotency_read(struct http_request *request, const struct env *env,

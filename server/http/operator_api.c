@@ -13,7 +13,7 @@ enum {
     OPERATE = ROLE_OPERATOR,
     RELEASE = ROLE_RELEASER,
     AUDIT = ROLE_AUDITOR | ROLE_ADMIN,
-    OPEN = 0, /* no token */
+    OPEN = 0,    /* no token */
     LOST_S = 5,  /* Retry-After of what may work at once */
     BUSY_S = 60, /* Retry-After of a limit that time lifts */
     BODY_JSON = 65536,
@@ -223,8 +223,7 @@ void operator_reply_lost(struct http_request *request, struct http_reply *reply,
                          enum moult_status status)
 {
     bool is_busy = status == MOULT_E_BUSY || status == MOULT_E_STATE;
-    struct http_problem problem = {.code =
-                                       is_busy ? MOULT_D_API_BUSY : MOULT_D_STORE_WRITE,
+    struct http_problem problem = {.code = is_busy ? MOULT_D_API_BUSY : MOULT_D_STORE_WRITE,
                                    .want = "queued requests",
                                    .have = moult_status_name(status),
                                    .retry_after_s = LOST_S};

@@ -294,7 +294,7 @@ static enum moult_status append_image(void *context, const uint8_t *data, uint32
 }
 
 void world_make_image(struct world *w, const char *version, uint64_t sequence,
-                 struct world_release *out)
+                      struct world_release *out)
 {
     uint8_t rodata[MOULT_APP_DESC_SIZE + MOULT_IMAGE_INFO_SIZE + 32] = {0};
     struct moult_app_desc desc = {0};

@@ -117,7 +117,7 @@ long long world_number(const json_t *object, const char *path);
 
 /* An image that says of itself what the release says, its artifact, and the release. */
 void world_make_image(struct world *world, const char *version, uint64_t sequence,
-                 struct world_release *out);
+                      struct world_release *out);
 /* Stores the image and signs a statement over it; not posted yet. */
 void world_sign(struct world *world, struct world_release *release);
 bool world_put_artifact(struct world *world, const struct world_release *release);

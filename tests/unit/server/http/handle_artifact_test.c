@@ -1,5 +1,5 @@
-/* handle_artifact_test.c - files and statements as devices fetch them: whole, in ranges, and
- * not again what they have. */
+/* handle_artifact_test.c - files and statements as devices fetch them: whole, in ranges,
+ * and not again what they have. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,8 +162,8 @@ static void test_a_damaged_file_is_not_served(void **state)
     (void)state;
     char hex[65], file[160];
     moult_hex_encode(v100.digest, 32, hex);
-    snprintf(file, sizeof file, "%s/artifacts/%.2s/%.2s/%s", api.w->folder, hex,
-             hex + 2, hex);
+    snprintf(file, sizeof file, "%s/artifacts/%.2s/%.2s/%s", api.w->folder, hex, hex + 2,
+             hex);
     world_restart(api.w, 1000); /* a new process has not hashed it yet */
     api.env.control = api.w->control;
     api.env.store = api.w->store;

@@ -71,8 +71,8 @@ static void test_a_device_goes_from_unknown_to_an_offer(void **state)
     world_release(api.w, "1.1.0", 110, &v110);
     api_stop_signer(&api); /* which is told of the release when it connects again */
     api_start_signer(&api);
-    json_decref(
-        world_rollout(api.w, "{\"release\":\"1.1.0\",\"phases\":[{\"rest\":true}]}", false));
+    json_decref(world_rollout(api.w, "{\"release\":\"1.1.0\",\"phases\":[{\"rest\":true}]}",
+                              false));
     api_checkin(&api, 0, &reply);
     api_read_order(&api, 0, &reply, &order);
     assert_int_equal(order.action, MOULT_ACTION_INSTALL);
@@ -165,7 +165,7 @@ static void test_without_the_signer_devices_are_told_to_come_again(void **state)
     assert_int_equal(action_of(0), MOULT_ACTION_NONE);
 }
 
-/* A report is stored although its check-in got no order: it comes again, and counts once. */
+/* The row is committed although there was no order in the answer. */
 static void test_what_came_with_a_check_in_is_kept_without_the_signer(void **state)
 {
     (void)state;
@@ -175,8 +175,9 @@ static void test_what_came_with_a_check_in_is_kept_without_the_signer(void **sta
     api_checkin(&api, 0, &reply);
     api_expect(&reply, 503, "E2024");
     assert_int_equal(
-        world_sql(api.w, "SELECT count(*) FROM event WHERE kind = 'device.running' AND text "
-                         "LIKE '%unknown image%'"),
+        world_sql(api.w,
+                  "SELECT count(*) FROM event WHERE kind = 'device.running' AND text "
+                  "LIKE '%unknown image%'"),
         1);
 }
 
@@ -285,8 +286,8 @@ static void test_a_quarantined_device_is_offered_nothing(void **state)
     (void)state;
     accept(0);
     world_release(api.w, "1.1.0", 110, &v110);
-    json_decref(
-        world_rollout(api.w, "{\"release\":\"1.1.0\",\"phases\":[{\"rest\":true}]}", false));
+    json_decref(world_rollout(api.w, "{\"release\":\"1.1.0\",\"phases\":[{\"rest\":true}]}",
+                              false));
     json_decref(world_device_verb(api.w, &api.w->toys[0], "quarantine"));
     assert_int_equal(action_of(0), MOULT_ACTION_NONE);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "formats/bytes.h"
+#include "server/base/buffer.h"
 #include "tests/support/unit.h"
 #include "tests/unit/server/http/support_api.h"
 
@@ -61,7 +62,7 @@ static long long audit_count(const char *where)
 
 #define ALL "vorpua" /* first letters; u: auditor */
 
-/* Who may call what. Written here anew: a row added to the server without one here fails. */
+/* Who may call what. Written here anew: a row added to the server needs one here. */
 static const struct {
     const char *method, *path, *roles;
 } rights[] = {
@@ -333,8 +334,8 @@ static void try_device(const char *verb)
 static void test_a_dry_run_of_anything_changes_nothing(void **state)
 {
     (void)state;
-    static const char *const verbs[] = {"quarantine", "release",  "reject",
-                                        "accept",     "retire", "unretire"};
+    static const char *const verbs[] = {"quarantine", "release", "reject",
+                                        "accept",     "retire",  "unretire"};
     for (unsigned i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         try_device(verbs[i]);
     }
@@ -367,10 +368,8 @@ static bool artifact_is_there(void)
 static void test_a_dry_run_of_an_upload_keeps_nothing(void **state)
 {
     (void)state;
-    struct api_request put = {.role = RELEASER,
-                              .method = "PUT",
-                              .body = v120.image,
-                              .body_size = v120.size};
+    struct api_request put = {
+        .role = RELEASER, .method = "PUT", .body = v120.image, .body_size = v120.size};
     char dry[160], other[160], where[300];
     snprintf(dry, sizeof dry, "%s?dry_run=true", artifact_path);
     snprintf(other, sizeof other, "%s", artifact_path);
@@ -547,16 +546,18 @@ static void test_a_large_import_is_done_once(void **state)
 {
     (void)state;
     enum { ROWS = 1500 };
-    size_t size = 0;
-    char *body = malloc(ROWS * 90 + 100);
-    size += (size_t)sprintf(body, "spki_sha256,name\n");
+    char row[100];
+    struct buffer body;
+    buffer_init(&body, ROWS * sizeof row);
+    buffer_text(&body, "spki_sha256,name\n");
     for (unsigned i = 0; i < ROWS; i++) {
-        size += (size_t)sprintf(body + size, "%08x%056x,meter-%04u\n", i + 1, 0u, i);
+        snprintf(row, sizeof row, "%08x%056x,meter-%04u\n", i + 1, 0u, i);
+        buffer_text(&body, row);
     }
-    struct api_request import = {.body = body, .body_size = size};
+    struct api_request import = {.body = body.data, .body_size = body.size};
     expect_once(OPERATOR, "/api/v1/devices/import", import, 200);
     assert_int_equal(world_sql(api.w, "SELECT count(*) FROM device"), DEVICES + ROWS);
-    free(body);
+    buffer_release(&body);
 }
 
 static void pause_with_key(int role, const char *key, int status, const char *code)

@@ -35,8 +35,8 @@ static void handed_over(void *context, uint16_t detail, struct moult_bytes body)
 static bool hand_over(void *context, struct moult_bytes envelope)
 {
     struct api *api = context;
-    return signer_client_ask(api->env.signer, SIGNER_RELEASE, envelope, handed_over, NULL) ==
-           MOULT_OK;
+    return signer_client_ask(api->env.signer, SIGNER_RELEASE, envelope, handed_over,
+                             NULL) == MOULT_OK;
 }
 
 static void signer_connected(void *context, const struct signer_hello *hello)
@@ -108,8 +108,8 @@ static void make_keyset(struct api *api)
     must(keys_file_open(api->key_path, &key, NULL) == MOULT_OK, "the key");
     struct moult_keyset keyset = statements_keyset(fleet, 2);
     keyset.keys[STATEMENTS_ASSIGN] = key.public_key;
-    api->keyset = statements_sign(fleet, statements_keyset_payload(&keyset),
-                                  3u << STATEMENTS_ROOT);
+    api->keyset =
+        statements_sign(fleet, statements_keyset_payload(&keyset), 3u << STATEMENTS_ROOT);
     keys_signer_close(&key);
     must(durable_replace(api->keyset_path, api->keyset.data, api->keyset.size) == MOULT_OK,
          "keyset file");
@@ -119,9 +119,8 @@ static void make_keyset(struct api *api)
 
 static void start_client(struct api *api)
 {
-    struct signer_client_options options = {.socket_path = api->socket_path,
-                                            .connected = signer_connected,
-                                            .context = api};
+    struct signer_client_options options = {
+        .socket_path = api->socket_path, .connected = signer_connected, .context = api};
     must(signer_client_start(&options, &api->env.signer) == MOULT_OK, "signer client");
 }
 
@@ -182,7 +181,8 @@ static void fill_env(struct api *api)
                                                .label = {"result"},
                                                .value = {"refused"}}),
         .checkin_us = metrics_histogram(
-            w->metrics, &(struct metrics_name){.name = "checkin_s", .help = "-"}, bounds, 2)};
+            w->metrics, &(struct metrics_name){.name = "checkin_s", .help = "-"}, bounds,
+            2)};
 }
 
 static void start_http(struct api *api)
