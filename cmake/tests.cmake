@@ -15,7 +15,7 @@ add_library(moult_test_support STATIC)
 moult_sources(moult_test_support tests/support)
 target_compile_definitions(moult_test_support PRIVATE _GNU_SOURCE)
 target_link_libraries(moult_test_support PUBLIC moult_formats moult_keys ${MBEDCRYPTO} moult_device
-                                                moult_port_sim OpenSSL::SSL Threads::Threads PkgConfig::JANSSON)
+                                                moult_port_sim moult_codec_encode OpenSSL::SSL Threads::Threads PkgConfig::JANSSON)
 
 # Programs for scripts: a server and a network that misbehave on request.
 foreach(tool faulty_origin cut_proxy)

@@ -59,7 +59,9 @@ static uint8_t next_u8(struct cursor *c)
 static uint32_t next_u32(struct cursor *c)
 {
     uint32_t value = 0;
-    for (unsigned i = 0; i < 4; i++) { value |= (uint32_t)next_u8(c) << 8 * i; }
+    for (unsigned i = 0; i < 4; i++) {
+        value |= (uint32_t)next_u8(c) << 8 * i;
+    }
     return value;
 }
 
@@ -81,7 +83,9 @@ static uint32_t next_leb(struct cursor *c)
 
 static void put_leb(uint8_t *out, size_t *at, uint32_t value)
 {
-    for (; value >= 0x80; value >>= 7) { out[(*at)++] = (uint8_t)(value | 0x80); }
+    for (; value >= 0x80; value >>= 7) {
+        out[(*at)++] = (uint8_t)(value | 0x80);
+    }
     out[(*at)++] = (uint8_t)value;
 }
 
@@ -209,9 +213,9 @@ static void read_fixed(const uint8_t *data, struct moult_patch_header *h)
 static enum moult_status bad(struct moult_finding *finding, enum moult_status status,
                              size_t where)
 {
-    return moult_found(finding, status,
-                       (struct moult_finding){.detail = MOULT_D_PATCH_FORMAT,
-                                              .where = (uint32_t)where});
+    return moult_found(
+        finding, status,
+        (struct moult_finding){.detail = MOULT_D_PATCH_FORMAT, .where = (uint32_t)where});
 }
 
 enum moult_status moult_patch_header_read(const uint8_t *data, size_t size,
@@ -231,14 +235,16 @@ enum moult_status moult_patch_header_read(const uint8_t *data, size_t size,
 
     struct cursor c = {.data = data, .size = size, .at = MOULT_PATCH_FIXED_SIZE};
     unsigned rows = out->new_count > out->base_count ? out->new_count : out->base_count;
-    for (unsigned i = 0; i < rows; i++) { read_row(&c, out, i); }
+    for (unsigned i = 0; i < rows; i++) {
+        read_row(&c, out, i);
+    }
     if (c.is_short) { return bad(finding, MOULT_E_TRUNCATED, c.at); }
     if (c.is_bad || c.at != out->size || c.at > MOULT_PATCH_HEADER_MAX) {
         return bad(finding, MOULT_E_FORMAT, c.at);
     }
-    bool is_base_here = !has(out, MOULT_PATCH_BASE_IS_ESP);
-    if (!are_placed(out->new_segments, out->new_count, out->new_size) ||
-        (is_base_here && !are_placed(out->base_segments, out->base_count, out->base_size)) ||
+    bool is_base_good = has(out, MOULT_PATCH_BASE_IS_ESP) ||
+                        are_placed(out->base_segments, out->base_count, out->base_size);
+    if (!are_placed(out->new_segments, out->new_count, out->new_size) || !is_base_good ||
         !is_derived_good(out)) {
         return bad(finding, MOULT_E_FORMAT, MOULT_PATCH_FIXED_SIZE);
     }
@@ -289,7 +295,8 @@ static void write_row(const struct moult_patch_header *h, unsigned i, uint8_t *o
     }
     if (is_same) { attributes |= SAME_ADDRESS; }
     if (has_base) {
-        attributes |= (base->is_code ? BASE_CODE : 0u) | (unsigned)base->reach << BASE_REACH;
+        attributes |= (unsigned)base->reach << BASE_REACH;
+        if (base->is_code) { attributes |= BASE_CODE; }
     }
     out[(*at)++] = (uint8_t)attributes;
     if (has_base && !has(h, MOULT_PATCH_BASE_IS_ESP)) {

@@ -20,7 +20,7 @@
 #define MOULT_PATCH_PRELUDE_MAX 4096u   /* bytes of the coded map */
 #define MOULT_PATCH_SEGMENTS_MAX 16u    /* as in an ESP image */
 #define MOULT_PATCH_IMAGE_MAX 16777216u /* bytes of base and of result */
-#define MOULT_PATCH_ID_SIZE 8u          /* first bytes of a SHA-256: names, does not prove */
+#define MOULT_PATCH_ID_SIZE 8u          /* first bytes of a SHA-256: a name, no proof */
 #define MOULT_PATCH_CHIP_NONE 0xffffu   /* not an ESP image */
 
 enum moult_patch_profile {

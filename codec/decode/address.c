@@ -57,7 +57,6 @@ uint32_t moult_branched(const struct moult_codec *c, const struct moult_unit *un
     return unit->target + address - unit->address;
 }
 
-
 bool moult_is_local(const struct moult_unit *unit)
 {
     enum { NEAR = 4096 };
@@ -76,6 +75,8 @@ uint32_t moult_unit_expected(const struct moult_codec *c, const struct moult_uni
 void moult_recent_push(struct moult_codec *c, uint32_t old, uint32_t size)
 {
     if (c->recent_count < MOULT_CODEC_RECENT) { c->recent_count++; }
-    for (uint32_t i = c->recent_count - 1; i > 0; i--) { c->recent[i] = c->recent[i - 1]; }
+    for (uint32_t i = c->recent_count - 1; i > 0; i--) {
+        c->recent[i] = c->recent[i - 1];
+    }
     c->recent[0] = (struct moult_recent){old, size, c->at - old};
 }

@@ -35,14 +35,17 @@ static uint32_t opcode_context(struct moult_codec *c, uint32_t kind, uint32_t ph
     uint32_t c1 = before(c, 1), c2 = before(c, 2), c3 = before(c, 3);
     if (kind == 2) { return (c3 << 2 | phase) | 0x4000; }
     switch (phase) {
-    case 0: return c1;
-    case 1: return c1 | 0x100;
+    case 0:
+        return c1;
+    case 1:
+        return c1 | 0x100;
     case 2:
         if (c->header->isa == MOULT_PATCH_RISCV) {
             return ((c2 & 0x7f) << 4 | c1 >> 4) | 0x1000;
         }
         return ((c2 & 15) << 4 | c1 >> 4) | 0x1000;
-    default: return ((c3 & 0x7f) << 4 | c1 >> 4) | 0x2000;
+    default:
+        return ((c3 & 0x7f) << 4 | c1 >> 4) | 0x2000;
     }
 }
 
@@ -82,8 +85,8 @@ uint8_t moult_code_literal(struct moult_codec *c, uint8_t byte)
             counters[count++] = &m->ex[moult_hash(x, p->ex)];
         }
         unsigned set = MOULT_MIX_LITERAL + 4 * phase + bit / 2 + (expected >= 0 ? 0 : 16);
-        so_far = so_far << 1 |
-                 moult_model_mix(m, &c->rc, byte >> bit & 1u, counters, count, set);
+        so_far = so_far << 1 | moult_model_mix(m, &c->rc, (uint32_t)byte >> bit & 1u,
+                                               counters, count, set);
     }
     return (uint8_t)so_far;
 }
@@ -105,8 +108,8 @@ static uint8_t substitute(struct moult_codec *c, uint32_t ti, uint32_t e, uint8_
             &m->o0[so_far],
             &m->sub[moult_hash(by_last, p->sub)],
         };
-        so_far = so_far << 1 | moult_model_mix(m, &c->rc, byte >> bit & 1u, counters, 5,
-                                               MOULT_MIX_SUB + (7 - bit));
+        so_far = so_far << 1 | moult_model_mix(m, &c->rc, (uint32_t)byte >> bit & 1u,
+                                               counters, 5, MOULT_MIX_SUB + (7 - bit));
     }
     return (uint8_t)so_far;
 }

@@ -33,9 +33,9 @@ struct moult_view {
     /* False: cannot be read; the codec fails. */
     bool (*read)(void *context, uint32_t offset, uint8_t *out, uint32_t size);
     void *context;
-    const uint8_t *data;   /* bytes [from, from + size) */
+    const uint8_t *data; /* bytes [from, from + size) */
     uint32_t from, size;
-    uint8_t *window;       /* MOULT_CODEC_WINDOW bytes to read into; NULL: data is all */
+    uint8_t *window; /* MOULT_CODEC_WINDOW bytes to read into; NULL: data is all */
 };
 
 /* From this address on everything moved by shift. */
@@ -100,19 +100,19 @@ enum moult_unit_type {
 struct moult_walker {
     const struct moult_patch_segment *segments; /* of what is walked */
     uint32_t segment_count;
-    uint32_t size;          /* bytes that may be walked */
-    uint32_t at;            /* next unit */
-    uint32_t raw_until;     /* tail of a unit that began before the cover */
-    uint32_t count;         /* units, for the age of registers */
-    uint32_t place_shift;   /* output minus base position, while dry */
-    int32_t segment;        /* that holds `at`; -1 none */
-    uint32_t from, end;     /* of that segment, or of the gap; end > at, or unknown */
-    uint32_t seek_to;       /* where the cover begins */
-    uint32_t seek_low;      /* where the search for a function's entry ends */
-    bool is_searching;      /* for it, at `at` and below */
-    bool is_dry;            /* pre-roll: only lengths and registers */
-    bool after_jump;        /* Xtensa: zeros are padding */
-    bool is_relocating;     /* walks the output: no map, no cache, no recent covers */
+    uint32_t size;        /* bytes that may be walked */
+    uint32_t at;          /* next unit */
+    uint32_t raw_until;   /* tail of a unit that began before the cover */
+    uint32_t count;       /* units, for the age of registers */
+    uint32_t place_shift; /* output minus base position, while dry */
+    int32_t segment;      /* that holds `at`; -1 none */
+    uint32_t from, end;   /* of that segment, or of the gap; end > at, or unknown */
+    uint32_t seek_to;     /* where the cover begins */
+    uint32_t seek_low;    /* where the search for a function's entry ends */
+    bool is_searching;    /* for it, at `at` and below */
+    bool is_dry;          /* pre-roll: only lengths and registers */
+    bool after_jump;      /* Xtensa: zeros are padding */
+    bool is_relocating;   /* walks the output: no map, no cache, no recent covers */
     struct moult_high high[32];
 };
 
@@ -123,15 +123,15 @@ struct moult_codec {
     bool is_stuck; /* base or output could not be read */
 
     /* --- output (output.c) --- */
-    uint32_t at;          /* next byte */
-    uint32_t limit;       /* of the token: block border, end of segments, or of the image */
+    uint32_t at;    /* next byte */
+    uint32_t limit; /* of the token: block border, end of segments, or of the image */
     uint32_t block_end;
     uint8_t checksum;     /* xor of segment data */
     int32_t segment;      /* new segment that holds `at`; -1 none */
     uint32_t segment_end; /* of it, or of the gap before the next */
     uint32_t instruction; /* where the one under way began */
     uint32_t instruction_size;
-    const uint8_t *known; /* all of it, for an encoder; NULL: ring and view */
+    const uint8_t *known;           /* all of it, for an encoder; NULL: ring and view */
     uint8_t ring[MOULT_CODEC_RING]; /* byte at p is ring[p % 512] */
     uint8_t output_window[MOULT_CODEC_WINDOW];
     struct moult_view output;
@@ -154,7 +154,7 @@ struct moult_codec {
     uint32_t nrep[MOULT_REPEATS]; /* distances of matches */
     uint32_t last_old;            /* where the last cover ended in the base */
     uint8_t hk, ht;
-    bool lm; /* the last token but literals was a match */
+    bool lm;              /* the last token but literals was a match */
     uint32_t hist, since; /* hit flags: last outcomes, hits since the last miss */
     int32_t target_list[2][MOULT_REPEATS], difference_list[MOULT_REPEATS];
     uint8_t last_difference[MOULT_UNIT_TYPES * 4];

@@ -5,7 +5,7 @@
 #include "codec/decode/walker.h"
 
 enum {
-    STEP_ATOMS = 64,   /* atoms of a step at most */
+    STEP_ATOMS = 64, /* atoms of a step at most */
     DIGEST_SIZE = 32,
     CHECKSUM_START = 0xef,
 };
@@ -59,10 +59,8 @@ enum moult_status moult_decoder_init(struct moult_decoder *d,
     if (moult_patch_ram(header->profile, header->map_count) > ram_max) {
         return MOULT_E_NOMEM;
     }
+    if (header->profile > MOULT_CODEC_PROFILE_MAX) { return MOULT_E_UNSUPPORTED; }
     if (header->map_count > MOULT_CODEC_MAP_MAX) { return MOULT_E_UNSUPPORTED; }
-#ifdef MOULT_CODEC_M8_ONLY
-    if (header->profile != MOULT_PATCH_M8) { return MOULT_E_UNSUPPORTED; }
-#endif
     struct moult_reader base = {&d->io, read_base, header->base_size};
     enum moult_status status = moult_patch_header_base(&d->header, &base);
     if (status != MOULT_OK) { return status; }
@@ -169,6 +167,21 @@ static bool step_begin(struct moult_decoder *d)
     return true;
 }
 
+/* The newest bytes of output, which matches look for in the ring. */
+static bool read_ring(struct moult_decoder *d)
+{
+    struct moult_codec *c = &d->codec;
+    uint32_t at = c->at > MOULT_CODEC_RING ? c->at - MOULT_CODEC_RING : 0;
+    while (at < c->at) {
+        uint32_t size = MOULT_CODEC_WINDOW - at % MOULT_CODEC_WINDOW;
+        if (size > c->at - at) { size = c->at - at; }
+        uint8_t *to = c->ring + at % MOULT_CODEC_RING;
+        if (!d->io.read_output(d->io.context, at, to, size)) { return false; }
+        at += size;
+    }
+    return true;
+}
+
 enum moult_status moult_decoder_resume(struct moult_decoder *d,
                                        const struct moult_decoder_mark *mark)
 {
@@ -176,8 +189,8 @@ enum moult_status moult_decoder_resume(struct moult_decoder *d,
     if (d->state != BEGIN || d->block != 0) { return MOULT_E_STATE; }
     uint32_t size = moult_patch_block_size(&d->header);
     bool is_border = mark->output % size == 0 && mark->output / size == mark->block;
-    if (!is_border || mark->output >= d->header.new_size ||
-        mark->input < d->mark.input || mark->input >= d->header.patch_size) {
+    if (!is_border || mark->output >= d->header.new_size || mark->input < d->mark.input ||
+        mark->input >= d->header.patch_size) {
         return MOULT_E_RANGE;
     }
     c->rc.count = 0;
@@ -186,7 +199,7 @@ enum moult_status moult_decoder_resume(struct moult_decoder *d,
     d->fed = mark->input;
     d->block = mark->block;
     d->mark = *mark;
-    return MOULT_OK;
+    return read_ring(d) ? MOULT_OK : MOULT_E_IO;
 }
 
 /* --- tokens -------------------------------------------------------------------------- */
@@ -208,7 +221,9 @@ static bool put_derived(struct moult_decoder *d)
         uint8_t digest[DIGEST_SIZE] = {0};
         assert(d->emitted == c->at);
         c->is_stuck |= !d->io.output_digest(d->io.context, c->at, digest);
-        for (unsigned i = 0; i < DIGEST_SIZE; i++) { moult_output_put(c, digest[i]); }
+        for (unsigned i = 0; i < DIGEST_SIZE; i++) {
+            moult_output_put(c, digest[i]);
+        }
     }
     return true;
 }
@@ -274,7 +289,9 @@ static bool step_size(struct moult_decoder *d)
 
 static void put_bytes(struct moult_codec *c, const uint8_t *bytes, uint32_t size)
 {
-    for (uint32_t i = 0; i < size; i++) { moult_output_put(c, bytes[i]); }
+    for (uint32_t i = 0; i < size; i++) {
+        moult_output_put(c, bytes[i]);
+    }
 }
 
 static void next_unit(struct moult_decoder *d)
@@ -325,7 +342,7 @@ static bool step_correct(struct moult_decoder *d)
         return true;
     }
     uint8_t bytes[4];
-    (void)moult_code_correction(c, 0, bytes);
+    moult_code_correction(c, 0, bytes);
     if (c->is_bad) { return false; }
     put_bytes(c, bytes, c->unit.size);
     next_unit(d);
@@ -384,22 +401,33 @@ static bool step_moved(struct moult_decoder *d)
 static bool atom(struct moult_decoder *d)
 {
     switch ((enum state)d->state) {
-    case MAP: return step_map(d);
-    case BEGIN: return step_begin(d);
-    case TOKEN: return step_token(d);
-    case SIZE: return step_size(d);
+    case MAP:
+        return step_map(d);
+    case BEGIN:
+        return step_begin(d);
+    case TOKEN:
+        return step_token(d);
+    case SIZE:
+        return step_size(d);
     case SEEK:
         if (moult_walker_seek(&d->codec)) { d->state = UNIT; }
         return false;
-    case UNIT: return step_unit(d);
-    case CORRECT: return step_correct(d);
-    case BYTES: return step_bytes(d);
-    case FAR: return step_far(d);
-    case COPY: return step_copy(d);
-    case MOVED: return step_moved(d);
+    case UNIT:
+        return step_unit(d);
+    case CORRECT:
+        return step_correct(d);
+    case BYTES:
+        return step_bytes(d);
+    case FAR:
+        return step_far(d);
+    case COPY:
+        return step_copy(d);
+    case MOVED:
+        return step_moved(d);
     case BORDER:
     case END:
-    case FAILED: break;
+    case FAILED:
+        break;
     }
     return false;
 }

@@ -74,7 +74,7 @@ struct moult_decoder {
     struct {
         enum moult_token token;
         uint32_t old, size, distance;
-        uint32_t end; /* of it, in the output */
+        uint32_t end;          /* of it, in the output */
         unsigned byte, misses; /* within a missed unit */
     } token;
     struct moult_codec codec;
@@ -103,7 +103,7 @@ enum moult_decoder_want moult_decoder_step(struct moult_decoder *d);
 /* Instead of going on at the first BLOCK (mark.block 0): go on at this one, which the same
  * patch gave before. Input goes on at mark->input; the output before mark->output is as it
  * was. MOULT_OK; MOULT_E_STATE: not at the first BLOCK; MOULT_E_RANGE: no block begins
- * there. */
+ * there; MOULT_E_IO: the output before cannot be read. */
 MOULT_MUST_CHECK enum moult_status
 moult_decoder_resume(struct moult_decoder *d, const struct moult_decoder_mark *mark);
 

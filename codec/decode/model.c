@@ -19,7 +19,9 @@ enum {
 
 static void start_counters(uint16_t *counters, size_t count)
 {
-    for (size_t i = 0; i < count; i++) { counters[i] = MOULT_COUNTER_START; }
+    for (size_t i = 0; i < count; i++) {
+        counters[i] = MOULT_COUNTER_START;
+    }
 }
 
 void moult_model_reset(struct moult_model *m)
@@ -27,7 +29,9 @@ void moult_model_reset(struct moult_model *m)
     uint16_t *hashed = (uint16_t *)(void *)m;
     start_counters(hashed, offsetof(struct moult_model, flag) / sizeof *hashed);
     size_t flags = sizeof m->flag / sizeof *m->flag;
-    for (size_t i = 0; i < flags; i++) { m->flag[i] = FLAG_START; }
+    for (size_t i = 0; i < flags; i++) {
+        m->flag[i] = FLAG_START;
+    }
     memset(m->flag_count, 0, sizeof m->flag_count);
 
     size_t first = offsetof(struct moult_model, first);
@@ -61,7 +65,8 @@ static uint32_t decide(struct mix *mix, struct moult_rc *rc, uint32_t bit, unsig
     int32_t half = 1 << (shift - 1);
     for (unsigned i = 0; i < mix->count; i++) {
         int32_t w = mix->weights[i] + moult_asr(mix->stretched[i] * error + half, shift);
-        mix->weights[i] = (int16_t)(w > INT16_MAX ? INT16_MAX : w < INT16_MIN ? INT16_MIN : w);
+        w = w > INT16_MAX ? INT16_MAX : w < INT16_MIN ? INT16_MIN : w;
+        mix->weights[i] = (int16_t)w;
     }
     return bit;
 }
@@ -76,7 +81,9 @@ uint32_t moult_model_mix(struct moult_model *m, struct moult_rc *rc, uint32_t bi
         mix.stretched[i] = moult_stretch(moult_counter_p(*counters[i]));
     }
     bit = decide(&mix, rc, bit, SHIFT);
-    for (unsigned i = 0; i < count; i++) { moult_counter_learn(counters[i], bit); }
+    for (unsigned i = 0; i < count; i++) {
+        moult_counter_learn(counters[i], bit);
+    }
     return bit;
 }
 
@@ -84,8 +91,8 @@ static void flag_learn(struct moult_model *m, uint32_t index, uint32_t bit)
 {
     enum { MOST = 250 };
     uint8_t *count = &m->flag_count[index];
-    int64_t moved = (int64_t)((bit ? 65535 : 0) - (int32_t)m->flag[index]) *
-                    moult_rate16[*count];
+    int64_t moved =
+        (int64_t)((bit ? 65535 : 0) - (int32_t)m->flag[index]) * moult_rate16[*count];
     int64_t step = moved >= 0 ? moved >> 16 : ~(~moved >> 16);
     m->flag[index] = (uint16_t)(m->flag[index] + step);
     if (*count < MOST) { (*count)++; }
@@ -100,6 +107,8 @@ uint32_t moult_model_flag(struct moult_model *m, struct moult_rc *rc, uint32_t b
         mix.stretched[i] = moult_stretch(m->flag[index[i]]);
     }
     bit = decide(&mix, rc, bit, FLAG_SHIFT);
-    for (unsigned i = 0; i < 4; i++) { flag_learn(m, index[i], bit); }
+    for (unsigned i = 0; i < 4; i++) {
+        flag_learn(m, index[i], bit);
+    }
     return bit;
 }

@@ -25,6 +25,7 @@ extern const struct moult_profile moult_profile_m8, moult_profile_m16;
 #endif
 
 enum {
+    MOULT_CODEC_PROFILE_MAX = MOULT_CODEC_SIZE(1, 2), /* enum moult_patch_profile */
     MOULT_MIX_INPUTS = 5,
     MOULT_MIX_SETS = 60,
     MOULT_UNIT_TYPES = 17,

@@ -136,9 +136,7 @@ static bool put_xtensa(const struct moult_unit *u, uint32_t *w, int32_t offset)
 static uint32_t get_xtensa(const struct moult_unit *u, uint32_t w, uint32_t address)
 {
     uint32_t origin = xtensa_origin(u, address);
-    if (u->type == MOULT_UNIT_CALL) {
-        return origin + 4u * (uint32_t)moult_sx(w >> 6, 18);
-    }
+    if (u->type == MOULT_UNIT_CALL) { return origin + 4u * (uint32_t)moult_sx(w >> 6, 18); }
     if (u->type == MOULT_UNIT_L32R) { return origin + 4u * ((w >> 8 & 0xffff) - 65536u); }
     return origin + (uint32_t)moult_sx(w >> (24 - u->field), u->field);
 }
@@ -164,9 +162,15 @@ bool moult_operand_put(const struct moult_unit *u, uint32_t address, bool is_ris
     uint32_t w = get_le32(u->old);
     bool is_done = true;
     switch (u->type) {
-    case MOULT_UNIT_PTR: w = target; break;
-    case MOULT_UNIT_PCR: w = target - address; break;
-    case MOULT_UNIT_PCN: w = address - target; break;
+    case MOULT_UNIT_PTR:
+        w = target;
+        break;
+    case MOULT_UNIT_PCR:
+        w = target - address;
+        break;
+    case MOULT_UNIT_PCN:
+        w = address - target;
+        break;
     case MOULT_UNIT_CALL:
     case MOULT_UNIT_L32R:
     case MOULT_UNIT_BR:
@@ -180,7 +184,9 @@ bool moult_operand_put(const struct moult_unit *u, uint32_t address, bool is_ris
             is_done = put_xtensa(u, &w, (int32_t)(target - xtensa_origin(u, address)));
         }
         break;
-    default: is_done = false; break;
+    default:
+        is_done = false;
+        break;
     }
     put_le32(out, w);
     return is_done;
@@ -192,18 +198,24 @@ uint32_t moult_operand_mask(const struct moult_unit *u, bool is_riscv)
     switch (u->type) {
     case MOULT_UNIT_PTR:
     case MOULT_UNIT_PCR:
-    case MOULT_UNIT_PCN: return UINT32_MAX;
-    case MOULT_UNIT_CALL: return 0xffffc0;
-    case MOULT_UNIT_L32R: return 0xffff00;
+    case MOULT_UNIT_PCN:
+        return UINT32_MAX;
+    case MOULT_UNIT_CALL:
+        return 0xffffc0;
+    case MOULT_UNIT_L32R:
+        return 0xffff00;
     case MOULT_UNIT_JAL:
-    case MOULT_UNIT_J: return (uint32_t)JAL_MASK;
+    case MOULT_UNIT_J:
+        return (uint32_t)JAL_MASK;
     case MOULT_UNIT_BR:
         if (is_riscv) { return (uint32_t)SPLIT_MASK; }
         return 0xffffff & ~((1u << (24 - u->field)) - 1);
-    case MOULT_UNIT_BC: return is_compressed_jump(w & 0xffff) ? 0x1ffc : 0x1c7c;
+    case MOULT_UNIT_BC:
+        return is_compressed_jump(w & 0xffff) ? 0x1ffc : 0x1c7c;
     case MOULT_UNIT_LO:
         return (uint32_t)((w & 0x7f) == OPCODE_STORE ? SPLIT_MASK : LOW_MASK);
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
@@ -212,16 +224,23 @@ uint32_t moult_operand_get(const struct moult_unit *u, uint32_t address, bool is
 {
     uint32_t w = get_le32(bytes);
     switch (u->type) {
-    case MOULT_UNIT_PTR: return w;
-    case MOULT_UNIT_PCR: return w + address;
-    case MOULT_UNIT_PCN: return address - w;
-    case MOULT_UNIT_BC: return address + (uint32_t)moult_compressed_offset(w & 0xffff);
+    case MOULT_UNIT_PTR:
+        return w;
+    case MOULT_UNIT_PCR:
+        return w + address;
+    case MOULT_UNIT_PCN:
+        return address - w;
+    case MOULT_UNIT_BC:
+        return address + (uint32_t)moult_compressed_offset(w & 0xffff);
     case MOULT_UNIT_JAL:
-    case MOULT_UNIT_J: return address + (uint32_t)moult_jal_offset(w);
-    case MOULT_UNIT_LO: return u->high + low_of(w);
+    case MOULT_UNIT_J:
+        return address + (uint32_t)moult_jal_offset(w);
+    case MOULT_UNIT_LO:
+        return u->high + low_of(w);
     case MOULT_UNIT_BR:
         if (is_riscv) { return address + (uint32_t)moult_branch_offset(w); }
         return get_xtensa(u, w, address);
-    default: return get_xtensa(u, w, address);
+    default:
+        return get_xtensa(u, w, address);
     }
 }

@@ -82,9 +82,7 @@ uint32_t moult_new_address(const struct moult_codec *c, uint32_t p)
 uint32_t moult_output_phase(const struct moult_codec *c, uint32_t *kind)
 {
     *kind = 0;
-    if (c->segment >= 0) {
-        *kind = c->header->new_segments[c->segment].is_code ? 1 : 2;
-    }
+    if (c->segment >= 0) { *kind = c->header->new_segments[c->segment].is_code ? 1 : 2; }
     if (*kind != 1) { return c->at & 3; }
     uint32_t phase = c->at - c->instruction;
     return phase > 3 ? 3 : phase;

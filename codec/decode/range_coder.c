@@ -21,7 +21,9 @@ void moult_rc_begin(struct moult_rc *rc)
     rc->range = UINT32_MAX;
     rc->code = 0;
     if (rc->put) { return; }
-    for (unsigned i = 0; i < 4; i++) { rc->code = rc->code << 8 | next_byte(rc); }
+    for (unsigned i = 0; i < 4; i++) {
+        rc->code = rc->code << 8 | next_byte(rc);
+    }
 }
 
 size_t moult_rc_feed(struct moult_rc *rc, const uint8_t *data, size_t size)
@@ -82,7 +84,9 @@ uint32_t moult_rc_raw(struct moult_rc *rc, uint32_t value, unsigned count)
 static unsigned top_bit(uint32_t x)
 {
     unsigned k = 0;
-    while (x >>= 1) { k++; }
+    while (x >>= 1) {
+        k++;
+    }
     return k;
 }
 

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 enum {
-    MOULT_RC_RING = 256,      /* bytes of input kept */
-    MOULT_RC_RESERVE = 144,   /* bytes that one atom may need: 70 decisions, 2 bytes each at
+    MOULT_RC_RING = 256,    /* bytes of input kept */
+    MOULT_RC_RESERVE = 144, /* bytes that one atom may need: 70 decisions, 2 bytes each at
                                  most */
     MOULT_RC_RAW_PROBABILITY = 32768,
 };

@@ -14,14 +14,18 @@ static unsigned code_index(struct moult_codec *c, unsigned index, uint16_t count
 
 static void to_front(uint32_t list[MOULT_REPEATS], unsigned from, uint32_t value)
 {
-    for (unsigned i = from; i > 0; i--) { list[i] = list[i - 1]; }
+    for (unsigned i = from; i > 0; i--) {
+        list[i] = list[i - 1];
+    }
     list[0] = value;
 }
 
 static unsigned index_in(const uint32_t list[MOULT_REPEATS], uint32_t value)
 {
     unsigned i = 0;
-    while (i < MOULT_REPEATS && list[i] != value) { i++; }
+    while (i < MOULT_REPEATS && list[i] != value) {
+        i++;
+    }
     return i;
 }
 
@@ -43,8 +47,8 @@ enum moult_token moult_code_token(struct moult_codec *c, enum moult_token token)
         return MOULT_TOKEN_COVER;
     }
     if (c->header->new_count == 0) { return MOULT_TOKEN_MATCH; }
-    uint32_t is_moved = moult_rc_counted(&c->rc, token == MOULT_TOKEN_MOVED,
-                                         &m->relocating[region(c)]);
+    uint32_t is_moved =
+        moult_rc_counted(&c->rc, token == MOULT_TOKEN_MOVED, &m->relocating[region(c)]);
     return is_moved ? MOULT_TOKEN_MOVED : MOULT_TOKEN_MATCH;
 }
 
@@ -58,8 +62,8 @@ uint32_t moult_code_cover_from(struct moult_codec *c, uint32_t old)
         to_front(c->rep, i, c->rep[i]);
     } else {
         bool is_good = true;
-        int32_t d = moult_rc_signed(&c->rc, (int32_t)(old - c->last_old),
-                                    m->number_address, m->sign_address, &is_good);
+        int32_t d = moult_rc_signed(&c->rc, (int32_t)(old - c->last_old), m->number_address,
+                                    m->sign_address, &is_good);
         old = c->last_old + (uint32_t)d;
         to_front(c->rep, MOULT_REPEATS - 1, old - c->at);
         c->is_bad |= !is_good;
@@ -111,7 +115,9 @@ static uint32_t slot_of(uint32_t d)
 {
     if (d < 4) { return d; }
     uint32_t top = 0;
-    while (d >> top > 1) { top++; }
+    while (d >> top > 1) {
+        top++;
+    }
     return top * 2 + (d >> (top - 1) & 1);
 }
 
@@ -135,8 +141,7 @@ static uint32_t code_far(struct moult_codec *c, uint32_t d, uint32_t size)
     unsigned footer = slot / 2 - 1;
     uint32_t base = (2 | (slot & 1)) << footer, rest = d - base;
     if (slot < FIRST_RAW) {
-        return base +
-               code_low_bits(c, rest, footer, m->slot_low[slot - FIRST_MODELLED]);
+        return base + code_low_bits(c, rest, footer, m->slot_low[slot - FIRST_MODELLED]);
     }
     uint32_t high = moult_rc_raw(&c->rc, rest >> ALIGN_BITS, footer - ALIGN_BITS);
     return base + (high << ALIGN_BITS) + code_low_bits(c, rest, ALIGN_BITS, m->slot_align);

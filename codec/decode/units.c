@@ -6,14 +6,16 @@
 #include "formats/bytes.h"
 
 enum {
-    RUN_WORDS = 16, /* of equal words that one flag may stand for */
+    RUN_WORDS = 16,       /* of equal words that one flag may stand for */
     SHIFT_MAX = 0x400000, /* of a target that is corrected as a number */
 };
 
 static unsigned bit_length(uint32_t x)
 {
     unsigned n = 0;
-    for (; x > 0; x >>= 1) { n++; }
+    for (; x > 0; x >>= 1) {
+        n++;
+    }
     return n;
 }
 
@@ -38,11 +40,10 @@ bool moult_code_hit(struct moult_codec *c, bool is_hit)
     const struct moult_unit *u = &c->unit;
     uint32_t quarter = c->profile->flag / 4u, type = u->type;
     unsigned run = at_most(bit_length(c->since), 11);
-    uint32_t known = has_number(u) && moult_correction_of(c, u->target)->target == u->target;
+    uint32_t known =
+        has_number(u) && moult_correction_of(c, u->target)->target == u->target;
     uint32_t what = u->target;
-    if (!u->has_target) {
-        what = u->old[0] | (uint32_t)u->old[u->size > 1 ? 1 : 0] << 8;
-    }
+    if (!u->has_target) { what = u->old[0] | (uint32_t)u->old[u->size > 1 ? 1 : 0] << 8; }
     uint32_t by_key = (type << 8 | u->key) * 12 + at_most(run, 7);
     uint32_t by_target = (what << 4 | type) + known * 77777777u;
     const uint32_t index[4] = {
@@ -126,8 +127,12 @@ static int32_t code_difference(struct moult_codec *c, int32_t d)
 {
     struct list list = list_of(c);
     unsigned want = 0, i = 0;
-    while (want < MOULT_REPEATS && list.recent[want] != d) { want++; }
-    while (i < MOULT_REPEATS && !moult_rc_counted(&c->rc, want == i, &list.which[i])) { i++; }
+    while (want < MOULT_REPEATS && list.recent[want] != d) {
+        want++;
+    }
+    while (i < MOULT_REPEATS && !moult_rc_counted(&c->rc, want == i, &list.which[i])) {
+        i++;
+    }
     bool is_good = true;
     if (i < MOULT_REPEATS) {
         d = list.recent[i];

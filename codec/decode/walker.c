@@ -11,8 +11,8 @@ enum {
     SEARCH = 8192,       /* bytes in which a function's entry is looked for */
     PIECE = 512,         /* bytes of either per step */
     COUNT_START = 100,   /* of units, so that an age is never negative */
-    SEEN_FREE = 1 << 20, /* bytes of pre-roll that cost nothing, and then per byte put out */
-    SEEN_PER_BYTE = 64,
+    SEEN_FREE = 1 << 20, /* bytes of pre-roll for nothing */
+    SEEN_PER_BYTE = 64,  /* and for each byte put out */
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b)
@@ -46,7 +46,9 @@ void moult_walker_read(struct moult_codec *c, uint32_t offset, uint8_t *out, uin
         moult_view_get(c, is_ahead ? &c->ahead : &c->base, offset, out, size);
         return;
     }
-    for (uint32_t i = 0; i < size; i++) { out[i] = moult_output_byte(c, offset + i); }
+    for (uint32_t i = 0; i < size; i++) {
+        out[i] = moult_output_byte(c, offset + i);
+    }
 }
 
 /* The segment that holds w->at, or the gap. */
@@ -256,8 +258,8 @@ static void walk_other(struct moult_codec *c, const struct moult_place *place)
         return;
     }
     uint32_t value = get_le32(place->bytes), expected = value;
-    bool is_known = !c->walker.is_relocating &&
-                    moult_correction_of(c, value)->target == value;
+    bool is_known =
+        !c->walker.is_relocating && moult_correction_of(c, value)->target == value;
     if (is_known || moult_is_plausible(&c->walker, value)) {
         expected = moult_corrected(c, value);
     }

@@ -80,19 +80,25 @@ static unsigned compressed_rd(uint32_t h, bool *is_call)
     unsigned quadrant = h & 3, f = h >> 13, rd = h >> 7 & 31;
     switch (quadrant << 3 | f) {
     case 0 << 3 | 0:
-    case 0 << 3 | 2: return 8 + (h >> 2 & 7);
+    case 0 << 3 | 2:
+        return 8 + (h >> 2 & 7);
     case 1 << 3 | 0:
     case 1 << 3 | 2:
     case 1 << 3 | 3:
     case 2 << 3 | 0:
-    case 2 << 3 | 2: return rd;
-    case 1 << 3 | 1: *is_call = true; return 0;
-    case 1 << 3 | 4: return 8 + (h >> 7 & 7);
+    case 2 << 3 | 2:
+        return rd;
+    case 1 << 3 | 1:
+        *is_call = true;
+        return 0;
+    case 1 << 3 | 4:
+        return 8 + (h >> 7 & 7);
     case 2 << 3 | 4:
         if (h >> 2 & 31) { return rd; }
         *is_call = (h & 0x1000) != 0;
         return 0;
-    default: return 0;
+    default:
+        return 0;
     }
 }
 

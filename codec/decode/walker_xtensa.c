@@ -44,8 +44,7 @@ static void aim(struct moult_unit *u, unsigned type, uint32_t target)
 static void call(struct moult_codec *c, const struct moult_place *place, uint32_t w)
 {
     enum { ROM = 0x400 };
-    uint32_t target =
-        (place->address & ~3u) + 4u * (uint32_t)moult_sx(w >> 6, 18) + 4;
+    uint32_t target = (place->address & ~3u) + 4u * (uint32_t)moult_sx(w >> 6, 18) + 4;
     if (moult_is_plausible(&c->walker, target) || target >> 20 == ROM) {
         aim(&c->unit, MOULT_UNIT_CALL, target);
     }
@@ -53,8 +52,7 @@ static void call(struct moult_codec *c, const struct moult_place *place, uint32_
 
 static void literal_load(struct moult_codec *c, const struct moult_place *place, uint32_t w)
 {
-    uint32_t target =
-        ((place->address + 3) & ~3u) + 4u * ((w >> 8 & 0xffff) - 65536u);
+    uint32_t target = ((place->address + 3) & ~3u) + 4u * ((w >> 8 & 0xffff) - 65536u);
     bool is_before = target >= place->segment->address && target < place->address;
     if (is_before || moult_is_in_code(&c->walker, target)) {
         aim(&c->unit, MOULT_UNIT_L32R, target);
@@ -68,10 +66,14 @@ static unsigned branch_field(uint8_t first)
     if (op0 == 7) { return 8; }
     if (op0 != 6) { return 0; }
     switch (n) {
-    case 0: return 18;
-    case 1: return 12;
-    case 2: return 8;
-    default: return m != 0 ? 8 : 0;
+    case 0:
+        return 18;
+    case 1:
+        return 12;
+    case 2:
+        return 8;
+    default:
+        return m != 0 ? 8 : 0;
     }
 }
 

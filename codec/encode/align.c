@@ -3,9 +3,9 @@
 #include "codec/encode/work.h"
 
 enum {
-    SLACK = 8,       /* bytes a new place must explain better than the old one */
-    COVER_MIN = 12,  /* bytes; shorter ones say nothing about moved addresses */
-    LOOK = 1 << 16,  /* positions between two reports of progress */
+    SLACK = 8,      /* bytes a new place must explain better than the old one */
+    COVER_MIN = 12, /* bytes; shorter ones say nothing about moved addresses */
+    LOOK = 1 << 16, /* positions between two reports of progress */
 };
 
 /* The longest match of result_normal[at...] in the base. */
@@ -29,9 +29,9 @@ static uint32_t longest(const struct moult_work *w, uint32_t at, uint32_t *where
 /* Where the scan stands: the newest aligned place, and what was taken of it. */
 struct scan {
     const struct moult_work *w;
-    uint32_t at, length, where;        /* a match under consideration */
-    uint32_t last_at, last_where;      /* where the alignment in force began */
-    int64_t shift;                     /* its base minus result position */
+    uint32_t at, length, where;   /* a match under consideration */
+    uint32_t last_at, last_where; /* where the alignment in force began */
+    int64_t shift;                /* its base minus result position */
 };
 
 static bool agrees(const struct scan *s, uint32_t at)
@@ -47,7 +47,9 @@ static uint32_t scan_on(struct scan *s)
     uint32_t score = 0, counted = s->at += s->length, end = (uint32_t)s->w->result.size;
     for (; s->at < end; s->at++) {
         s->length = longest(s->w, s->at, &s->where);
-        for (; counted < s->at + s->length; counted++) { score += agrees(s, counted); }
+        for (; counted < s->at + s->length; counted++) {
+            score += agrees(s, counted);
+        }
         if ((s->length == score && s->length != 0) || s->length > score + SLACK) { break; }
         if (agrees(s, s->at)) { score--; }
     }
@@ -57,8 +59,8 @@ static uint32_t scan_on(struct scan *s)
 /* How far the alignment in force explains at least half of the bytes, forward. */
 static uint32_t extend_forward(const struct scan *s)
 {
-    int64_t good = 0, best = 0, best_size = 0;
-    for (int64_t i = 0; s->last_at + i < s->at && s->last_where + i < (int64_t)s->w->base.size;) {
+    int64_t good = 0, best = 0, best_size = 0, end = (int64_t)s->w->base.size;
+    for (int64_t i = 0; s->last_at + i < s->at && s->last_where + i < end;) {
         good += s->w->base_normal[s->last_where + i] == s->w->result_normal[s->last_at + i];
         i++;
         if (good * 2 - i > best * 2 - best_size) {

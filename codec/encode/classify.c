@@ -84,7 +84,9 @@ static bool has_checksum(const struct moult_work *w, uint32_t end)
     uint8_t sum = MOULT_ESP_CHECKSUM_SEED;
     for (unsigned i = 0; i < w->header.new_count; i++) {
         const struct moult_patch_segment *s = &w->header.new_segments[i];
-        for (uint32_t k = 0; k < s->size; k++) { sum ^= w->result.data[s->offset + k]; }
+        for (uint32_t k = 0; k < s->size; k++) {
+            sum ^= w->result.data[s->offset + k];
+        }
     }
     return moult_bytes_all(w->result.data + end, at - end, 0) && w->result.data[at] == sum;
 }

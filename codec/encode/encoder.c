@@ -64,7 +64,8 @@ static void prove(struct moult_work *w, struct moult_bytes coded)
     size_t fed = 0;
     while (w->status == MOULT_OK) {
         switch (moult_decoder_step(d)) {
-        case MOULT_DECODER_AGAIN: break;
+        case MOULT_DECODER_AGAIN:
+            break;
         case MOULT_DECODER_INPUT:
             fed += moult_decoder_feed(d, coded.data + fed, coded.size - fed);
             break;
@@ -72,12 +73,14 @@ static void prove(struct moult_work *w, struct moult_bytes coded)
             if (!compare(&proof, d)) { w->status = MOULT_E_INTERNAL; }
             break;
         case MOULT_DECODER_BLOCK:
-            (void)moult_work_progress(w, MOULT_ENCODER_VERIFY, proof.done, w->result.size);
+            moult_work_progress(w, MOULT_ENCODER_VERIFY, proof.done, w->result.size);
             break;
         case MOULT_DECODER_DONE:
             if (proof.done != w->result.size) { w->status = MOULT_E_INTERNAL; }
             return;
-        case MOULT_DECODER_FAILED: w->status = MOULT_E_INTERNAL; break;
+        case MOULT_DECODER_FAILED:
+            w->status = MOULT_E_INTERNAL;
+            break;
         }
     }
 }

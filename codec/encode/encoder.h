@@ -33,7 +33,7 @@ struct moult_encoder_options {
 
 /* What a patch is made of: bytes of output by kind of token, and how many of each. */
 struct moult_encoder_statistics {
-    uint32_t tokens[4], bytes[4]; /* by enum moult_token */
+    uint32_t tokens[4], bytes[4];   /* by enum moult_token */
     uint32_t units[17], misses[17]; /* of covers, by type */
     uint32_t blocks;
 };

@@ -8,15 +8,15 @@
 enum {
     HASH_BITS = 17,
     THREE_BITS = 16,
-    NEIGHBOURS = 24,      /* suffixes looked at on either side */
-    NEIGHBOUR_SIZE = 64,  /* bytes that count */
+    NEIGHBOURS = 24,     /* suffixes looked at on either side */
+    NEIGHBOUR_SIZE = 64, /* bytes that count */
     NEAR_MIN = 4,
     DEPTH = 24,
     DEPTH_FULL = 256, /* without base */
     MOVED_DEPTH = 16,
     MOVED_DEPTH_FULL = 48,
-    NICE = 400,           /* bytes: long enough, look no further */
-    THREE_FAR = 1 << 14,  /* a match of three bytes from further away costs more */
+    NICE = 400,          /* bytes: long enough, look no further */
+    THREE_FAR = 1 << 14, /* a match of three bytes from further away costs more */
 };
 
 static uint32_t hash_of(const uint8_t *bytes)
@@ -33,17 +33,26 @@ static void absolute_unit(const struct moult_codec *c, uint8_t *out)
     uint32_t w = get_le32(u->old), t = u->target;
     if (!u->has_target || u->is_word) { return; }
     switch (u->type) {
-    case MOULT_UNIT_CALL: w = (w & 63) | (t >> 2 & 0x3ffff) << 6; break;
-    case MOULT_UNIT_L32R: w = (w & 0xff) | (t >> 2 & 0xffff) << 8; break;
-    case MOULT_UNIT_JAL: w = (w & 0xfff) | (t >> 1 & 0xfffff) << 12; break;
+    case MOULT_UNIT_CALL:
+        w = (w & 63) | (t >> 2 & 0x3ffff) << 6;
+        break;
+    case MOULT_UNIT_L32R:
+        w = (w & 0xff) | (t >> 2 & 0xffff) << 8;
+        break;
+    case MOULT_UNIT_JAL:
+        w = (w & 0xfff) | (t >> 1 & 0xfffff) << 12;
+        break;
     case MOULT_UNIT_HI:
         if ((w & 0x7f) == 0x17) { w = (w & 0xfff) | ((t + 0x800) & 0xfffff000); }
         break;
     case MOULT_UNIT_LO:
         if ((w & 0x7f) != 0x23) { w = (w & 0xfffff) | t << 20; }
         break;
-    case MOULT_UNIT_PCR: w = t; break;
-    default: return;
+    case MOULT_UNIT_PCR:
+        w = t;
+        break;
+    default:
+        return;
     }
     uint8_t bytes[4];
     put_le32(bytes, w);

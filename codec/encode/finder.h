@@ -13,11 +13,11 @@ enum { MOULT_FINDER_NEAR = 2, MOULT_FINDER_FOUND = 320 };
 
 struct moult_finder {
     struct moult_work *w;
-    uint32_t known;     /* positions below are remembered */
+    uint32_t known;                    /* positions below are remembered */
     int32_t *head, *chain;             /* by four bytes */
     int32_t *moved_head, *moved_chain; /* by four bytes with absolute targets */
     int32_t *three;                    /* by three bytes: the newest */
-    uint8_t *absolute;  /* the result with relative targets made absolute */
+    uint8_t *absolute;                 /* the result with relative targets made absolute */
 };
 
 /* A match: all sizes from least to size are worth a look at this distance. */

@@ -14,15 +14,24 @@ static void mask(const struct moult_codec *c, uint8_t *out)
     uint32_t word = get_le32(u->old);
     switch (u->type) {
     case MOULT_UNIT_PCR:
-    case MOULT_UNIT_PCN: word = 0x77777777; break;
-    case MOULT_UNIT_PTR: word = 0xa5000000 | u->target >> 24; break;
-    case MOULT_UNIT_HI: word &= 0xfff; break;
+    case MOULT_UNIT_PCN:
+        word = 0x77777777;
+        break;
+    case MOULT_UNIT_PTR:
+        word = 0xa5000000 | u->target >> 24;
+        break;
+    case MOULT_UNIT_HI:
+        word &= 0xfff;
+        break;
     case MOULT_UNIT_CALL:
     case MOULT_UNIT_L32R:
     case MOULT_UNIT_JAL:
     case MOULT_UNIT_J:
-    case MOULT_UNIT_LO: word &= ~moult_operand_mask(u, moult_is_riscv(c)); break;
-    default: return; /* branches stay: they rarely change */
+    case MOULT_UNIT_LO:
+        word &= ~moult_operand_mask(u, moult_is_riscv(c));
+        break;
+    default:
+        return; /* branches stay: they rarely change */
     }
     uint8_t bytes[4];
     put_le32(bytes, word);

@@ -6,10 +6,10 @@
 #include "codec/encode/work.h"
 
 enum {
-    ANCHOR_MIN = 96,       /* bytes of a cover that is taken as it is */
-    WINDOW = 1 << 16,      /* positions of one shortest path */
-    COVER_MAX = 400,       /* bytes of one edge; joined again afterwards */
-    LOOK = 2048,           /* bytes that an edge may reach */
+    ANCHOR_MIN = 96,  /* bytes of a cover that is taken as it is */
+    WINDOW = 1 << 16, /* positions of one shortest path */
+    COVER_MAX = 400,  /* bytes of one edge; joined again afterwards */
+    LOOK = 2048,      /* bytes that an edge may reach */
     CANDIDATES = 12,
     REPEAT_SIZE_MAX = 273, /* bytes of a repeated distance's edge */
     MISSES_MAX = 8,        /* before a cover that costs more than literals is left */
@@ -40,11 +40,11 @@ struct parse {
     struct moult_finder finder;
     struct node *nodes; /* WINDOW + 1 */
     uint32_t literal;
-    uint32_t begin, end;    /* of the window */
-    uint32_t next_shift;    /* base minus result position of the anchor behind; */
+    uint32_t begin, end; /* of the window */
+    uint32_t next_shift; /* base minus result position of the anchor behind; */
     bool has_next;
-    bool follows_cover;     /* the token before the gap ended at its last_old */
-    struct node start;      /* knowledge where the next window begins */
+    bool follows_cover; /* the token before the gap ended at its last_old */
+    struct node start;  /* knowledge where the next window begins */
 };
 
 static uint32_t bits(uint32_t per_bit, uint32_t value)
@@ -61,8 +61,12 @@ static uint32_t distance_of(uint32_t a, uint32_t b)
 static void front(uint32_t list[MOULT_REPEATS], uint32_t value)
 {
     unsigned i = 0;
-    while (i < MOULT_REPEATS - 1 && list[i] != value) { i++; }
-    for (; i > 0; i--) { list[i] = list[i - 1]; }
+    while (i < MOULT_REPEATS - 1 && list[i] != value) {
+        i++;
+    }
+    for (; i > 0; i--) {
+        list[i] = list[i - 1];
+    }
     list[0] = value;
 }
 
@@ -168,14 +172,20 @@ static void covers_from(struct parse *p, uint32_t i, uint32_t room)
     const struct node *n = &p->nodes[i];
     uint32_t at = p->begin + i;
     struct candidates list = {.count = 0};
-    for (unsigned r = 0; r < MOULT_REPEATS; r++) { add(p, &list, at, at + n->rep[r], false); }
+    for (unsigned r = 0; r < MOULT_REPEATS; r++) {
+        add(p, &list, at, at + n->rep[r], false);
+    }
     add(p, &list, at, n->last_old, false);
     if (p->has_next) { add(p, &list, at, at + p->next_shift, false); }
     if (i == 0) { add(p, &list, at, n->last_old, true); }
     uint32_t near[MOULT_FINDER_NEAR];
     unsigned count = moult_finder_near(&p->finder, at, room, n->last_old, near);
-    for (unsigned k = 0; k < count; k++) { add(p, &list, at, near[k], false); }
-    for (unsigned k = 0; k < list.count; k++) { try_cover(p, i, list.old[k], room); }
+    for (unsigned k = 0; k < count; k++) {
+        add(p, &list, at, near[k], false);
+    }
+    for (unsigned k = 0; k < list.count; k++) {
+        try_cover(p, i, list.old[k], room);
+    }
 }
 
 /* --- matches ------------------------------------------------------------------------- */
@@ -219,15 +229,17 @@ static void matches_from(struct parse *p, uint32_t i, uint32_t room)
     struct moult_found found[MOULT_FINDER_FOUND];
     repeats_from(p, i, room);
     unsigned count = moult_finder_find(&p->finder, p->begin + i, room, found);
-    for (unsigned k = 0; k < count; k++) { edges_of(p, i, &found[k]); }
+    for (unsigned k = 0; k < count; k++) {
+        edges_of(p, i, &found[k]);
+    }
 }
 
 /* --- windows and gaps ---------------------------------------------------------------- */
 
 static void append(struct moult_work *w, struct moult_enc_token token)
 {
-    struct moult_enc_token *last = w->token_count > 0 ? &w->tokens[w->token_count - 1] : NULL;
-    bool is_same = last && last->kind == token.kind;
+    struct moult_enc_token *last = w->tokens + w->token_count - (w->token_count > 0);
+    bool is_same = w->token_count > 0 && last->kind == token.kind;
     if (is_same && token.kind == MOULT_TOKEN_LITERAL) {
         last->size += token.size;
     } else if (is_same && token.kind == MOULT_TOKEN_COVER &&
@@ -260,14 +272,15 @@ static void take_path(struct parse *p, uint32_t size)
 static void shortest_path(struct parse *p)
 {
     uint32_t size = p->end - p->begin;
-    for (uint32_t i = 1; i <= size; i++) { p->nodes[i].cost = NEVER; }
+    for (uint32_t i = 1; i <= size; i++) {
+        p->nodes[i].cost = NEVER;
+    }
     p->nodes[0] = p->start;
     p->nodes[0].cost = 0;
     for (uint32_t i = 0; i < size; i++) {
         uint32_t room = size - i < LOOK ? size - i : LOOK;
-        struct edge literal = {.cost = p->nodes[i].cost + p->literal,
-                               .size = 1,
-                               .kind = MOULT_TOKEN_LITERAL};
+        struct edge literal = {
+            .cost = p->nodes[i].cost + p->literal, .size = 1, .kind = MOULT_TOKEN_LITERAL};
         relax(p, i, &literal);
         if (p->w->base.size > 0) { covers_from(p, i, room); }
         matches_from(p, i, room);
@@ -297,8 +310,8 @@ static void fill_gap(struct parse *p, uint32_t from, uint32_t to)
 
 static void take_anchor(struct parse *p, const struct moult_enc_cover *cover)
 {
-    append(p->w, (struct moult_enc_token){MOULT_TOKEN_COVER, cover->at, cover->size,
-                                          cover->old});
+    append(p->w,
+           (struct moult_enc_token){MOULT_TOKEN_COVER, cover->at, cover->size, cover->old});
     p->start.last_old = cover->old + cover->size;
     front(p->start.rep, cover->old - cover->at);
     p->follows_cover = true;
@@ -333,7 +346,9 @@ void moult_enc_parse(struct moult_work *w)
     if (w->status != MOULT_OK) { return; }
     moult_enc_codec_init(w, w->probe);
     p.literal = w->base.size > 0 ? LITERAL : LITERAL_FULL;
-    for (unsigned i = 0; i < MOULT_REPEATS; i++) { p.start.nrep[i] = 1; }
+    for (unsigned i = 0; i < MOULT_REPEATS; i++) {
+        p.start.nrep[i] = 1;
+    }
     uint32_t end = (uint32_t)w->result.size;
     if (w->derived_size > 0) {
         parse_range(&p, 0, w->derived_from);

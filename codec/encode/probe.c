@@ -79,13 +79,17 @@ bool moult_enc_target(struct moult_codec *c, const uint8_t *bytes, uint32_t *tar
 uint32_t moult_enc_common(const uint8_t *a, const uint8_t *b, uint32_t most)
 {
     uint32_t n = 0;
-    while (n < most && a[n] == b[n]) { n++; }
+    while (n < most && a[n] == b[n]) {
+        n++;
+    }
     return n;
 }
 
 uint32_t moult_enc_log2(uint32_t x)
 {
     uint32_t n = 0;
-    while (x >>= 1) { n++; }
+    while (x >>= 1) {
+        n++;
+    }
     return n;
 }

@@ -34,7 +34,9 @@ static void shift(struct moult_range_encoder *e)
     uint8_t carry = (uint8_t)(e->low >> 32);
     if (e->low < 0xff000000u || carry) {
         out_byte(e, (uint8_t)(e->cache + carry));
-        for (; e->pending > 0; e->pending--) { out_byte(e, (uint8_t)(0xff + carry)); }
+        for (; e->pending > 0; e->pending--) {
+            out_byte(e, (uint8_t)(0xff + carry));
+        }
         e->cache = (uint8_t)(e->low >> 24);
     } else {
         e->pending++;
@@ -61,5 +63,7 @@ uint32_t moult_range_encoder_put(void *context, uint32_t bit, uint32_t p)
 
 void moult_range_encoder_end(struct moult_range_encoder *e)
 {
-    for (unsigned i = 0; i < 5; i++) { shift(e); }
+    for (unsigned i = 0; i < 5; i++) {
+        shift(e);
+    }
 }

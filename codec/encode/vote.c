@@ -96,7 +96,9 @@ static void prepare(struct election *e)
         e->votes[kept++].gain = GAIN;
     }
     e->count = kept;
-    for (uint32_t i = 0; i < kept; i++) { e->shifts[i] = e->votes[i].shift; }
+    for (uint32_t i = 0; i < kept; i++) {
+        e->shifts[i] = e->votes[i].shift;
+    }
     e->shifts[kept] = 0;
     qsort(e->shifts, kept + 1, sizeof *e->shifts, by_number);
     for (uint32_t i = 0; i <= kept; i++) {
@@ -117,7 +119,9 @@ static int32_t elect(struct election *e, int64_t loss)
     const int64_t never = INT64_MIN / 2;
     int32_t zero = 0, best_last = -1;
     int64_t best = 0;
-    for (uint32_t i = 0; i < e->shift_count; i++) { e->value[i] = never; }
+    for (uint32_t i = 0; i < e->shift_count; i++) {
+        e->value[i] = never;
+    }
     int32_t *at = bsearch(&zero, e->shifts, e->shift_count, sizeof zero, by_number);
     e->value[at - e->shifts] = 0;
     e->last[at - e->shifts] = -1;
@@ -187,7 +191,9 @@ void moult_enc_map(struct moult_work *w)
         if (w->status != MOULT_OK) { return; }
         prepare(&e);
         int64_t loss = LOSS;
-        while (!list(&e, elect(&e, loss), most)) { loss += loss * 3 / 10; }
+        while (!list(&e, elect(&e, loss), most)) {
+            loss += loss * 3 / 10;
+        }
     }
     moult_work_release(w, mark);
 }

@@ -49,8 +49,7 @@ struct moult_work {
     enum moult_status status; /* first failure */
 };
 
-/* count elements of size bytes, zeroed; NULL and status NOMEM when the workspace is used up.
- */
+/* count elements of size bytes, zeroed; NULL and status NOMEM: the workspace is full. */
 void *moult_work_array(struct moult_work *w, size_t count, size_t size);
 
 /* Everything taken after the mark is given back by release. */

@@ -18,7 +18,9 @@ struct writer {
 
 static void put_known(struct moult_codec *c, uint32_t size)
 {
-    for (; size > 0; size--) { moult_output_put(c, c->known[c->at]); }
+    for (; size > 0; size--) {
+        moult_output_put(c, c->known[c->at]);
+    }
 }
 
 /* --- covers -------------------------------------------------------------------------- */
@@ -33,7 +35,9 @@ static bool is_cheap(const struct moult_codec *c, uint32_t word)
     }
     unsigned differing = 0;
     uint32_t x = word ^ get_le32(u->predicted);
-    for (unsigned i = 0; i < 4; i++) { differing += (x >> 8 * i & 0xff) != 0; }
+    for (unsigned i = 0; i < 4; i++) {
+        differing += (x >> 8 * i & 0xff) != 0;
+    }
     uint32_t size = d < 0 ? 0u - (uint32_t)d : (uint32_t)d;
     return 2 * moult_enc_log2(size) + 3 <= 8 * differing + 2;
 }
@@ -56,10 +60,10 @@ static void write_miss(struct moult_codec *c)
     if (moult_may_correct(c)) {
         uint32_t target = 0;
         bool is_corrected = can_correct(c, &target);
-        (void)moult_code_is_corrected(c, is_corrected);
+        moult_code_is_corrected(c, is_corrected);
         if (is_corrected) {
             uint8_t made[4];
-            (void)moult_code_correction(c, target, made);
+            moult_code_correction(c, target, made);
             put_known(c, c->unit.size);
             return;
         }
@@ -68,7 +72,7 @@ static void write_miss(struct moult_codec *c)
     for (unsigned i = 0; i < c->unit.size; i++) {
         uint8_t byte = c->known[c->at];
         unsigned miss = byte != c->unit.predicted[i];
-        (void)moult_code_substitute(c, i, misses, byte);
+        moult_code_substitute(c, i, misses, byte);
         misses = (misses << 1 | miss << 1) & 7;
         put_known(c, 1);
     }
@@ -96,7 +100,7 @@ static void write_units(struct writer *w, uint32_t end)
         bool is_hit = memcmp(c->unit.predicted, c->known + c->at, c->unit.size) == 0;
         s->units[c->unit.type]++;
         s->misses[c->unit.type] += !is_hit;
-        (void)moult_code_hit(c, is_hit);
+        moult_code_hit(c, is_hit);
         if (is_hit) {
             put_known(c, c->unit.size);
         } else {
@@ -108,9 +112,9 @@ static void write_units(struct writer *w, uint32_t end)
 static void write_cover(struct writer *w, uint32_t old, uint32_t size)
 {
     struct moult_codec *c = w->c;
-    (void)moult_code_token(c, MOULT_TOKEN_COVER);
-    (void)moult_code_cover_from(c, old);
-    (void)moult_code_cover_size(c, old, size);
+    moult_code_token(c, MOULT_TOKEN_COVER);
+    moult_code_cover_from(c, old);
+    moult_code_cover_size(c, old, size);
     moult_recent_push(c, old, size);
     moult_walker_begin(c, old);
     while (!moult_walker_seek(c)) {}
@@ -124,8 +128,8 @@ static void write_literals(struct writer *w, uint32_t size)
 {
     struct moult_codec *c = w->c;
     for (; size > 0; size--) {
-        (void)moult_code_token(c, MOULT_TOKEN_LITERAL);
-        (void)moult_code_literal(c, c->known[c->at]);
+        moult_code_token(c, MOULT_TOKEN_LITERAL);
+        moult_code_literal(c, c->known[c->at]);
         put_known(c, 1);
         moult_token_done(c, MOULT_TOKEN_LITERAL, 0);
     }
@@ -135,9 +139,9 @@ static void write_match(struct writer *w, enum moult_token kind, uint32_t distan
                         uint32_t size)
 {
     struct moult_codec *c = w->c;
-    (void)moult_code_token(c, kind);
-    (void)moult_code_match_size(c, size);
-    (void)moult_code_match_distance(c, size, distance);
+    moult_code_token(c, kind);
+    moult_code_match_size(c, size);
+    moult_code_match_distance(c, size, distance);
     put_known(c, size);
     moult_token_done(c, kind, 0);
 }
@@ -157,10 +161,16 @@ static void write_piece(struct writer *w)
     w->w->statistics->tokens[kind]++;
     w->w->statistics->bytes[kind] += size;
     switch (kind) {
-    case MOULT_TOKEN_LITERAL: write_literals(w, size); break;
-    case MOULT_TOKEN_COVER: write_cover(w, t->from + w->done, size); break;
+    case MOULT_TOKEN_LITERAL:
+        write_literals(w, size);
+        break;
+    case MOULT_TOKEN_COVER:
+        write_cover(w, t->from + w->done, size);
+        break;
     case MOULT_TOKEN_MATCH:
-    case MOULT_TOKEN_MOVED: write_match(w, kind, t->from, size); break;
+    case MOULT_TOKEN_MOVED:
+        write_match(w, kind, t->from, size);
+        break;
     }
     w->done += size;
     if (w->done == t->size) {
@@ -253,5 +263,5 @@ void moult_enc_code(struct moult_work *w)
         if (blocks == 1 || whole / blocks > BLOCK_PATCH_MAX) { continue; } /* it cannot */
         if (write_blocks(w, log2) <= BLOCK_PATCH_MAX || w->status != MOULT_OK) { return; }
     }
-    (void)write_blocks(w, LOG2_MIN);
+    write_blocks(w, LOG2_MIN);
 }
