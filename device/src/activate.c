@@ -2,8 +2,8 @@
  * RECHECK, GATE, ARM, SWITCH). */
 #include <assert.h>
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/hash.h"
 #include "device/src/outbox.h"
 
@@ -24,6 +24,7 @@ static enum moult_state dropped(struct moult_session *s, enum moult_detail detai
 enum moult_state moult_state_RECHECK(struct moult_session *s)
 {
     if (!moult_has_target(s)) { return MOULT_STATE_IDLE; }
+    if (s->parts.hooks && !s->parts.hooks->is_proven(s)) { return MOULT_STATE_COMPONENT; }
     s->trouble.native = 0;
     if (moult_recheck(s) != MOULT_RECHECK_PASS) { return dropped(s, MOULT_D_RECHECK); }
     if (s->plan.stage >= MOULT_STAGE_ARMED) {

@@ -2,8 +2,8 @@
  * REPLY, REPORT). */
 #include <assert.h>
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/outbox.h"
 #include "device/src/route.h"
 #include "device/src/store.h"
@@ -29,6 +29,7 @@ enum moult_state moult_state_IDLE(struct moult_session *s)
         s->phase = 1;
         s->contact.order = (struct moult_bytes){NULL, 0};
         if (wants_keyset(s)) { return MOULT_STATE_KEYSET; }
+        if (moult_components_are_due(s)) { return MOULT_STATE_APPLY; }
     }
     moult_wait_until(s, s->contact.due_ms);
     return MOULT_STATE_IDLE;

@@ -79,9 +79,15 @@ bool moult_plan_end(struct moult_session *s);
 struct moult_reader moult_running_reader(struct moult_session *s);
 struct moult_reader moult_target_reader(struct moult_session *s);
 
-/* Whether there is a plan whose target may be written: not the running slot, and in the
- * slot. */
+/* Whether there is a plan whose target may be written: not the running slot, and large
+ * enough. The target of a component's plan is its staging area, else it is the slot. */
 bool moult_has_target(const struct moult_session *s);
+/* Whether the plan is of the application, and its first 32 bytes are held back. */
+bool moult_is_app(const struct moult_session *s);
+
+/* Erase the slot's first sector, whatever the target is: nothing boots it then. Returns as
+ * moult_target_erase(). */
+MOULT_MUST_CHECK enum moult_status moult_slot_disarm(struct moult_session *s);
 
 /* Erase the target's sector at offset; read back. MOULT_OK; MOULT_E_IO with trouble.native
  * set. */

@@ -1,7 +1,7 @@
 /* load.c - step 0: what survived the reset, and what runs (states LOAD and MEASURE). */
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/hash.h"
 #include "device/src/outbox.h"
 #include "device/src/store.h"
@@ -97,6 +97,7 @@ enum moult_state moult_state_LOAD(struct moult_session *s)
     case 4:
         /* NOENT is a device that never updated; others lose the plan, not the firmware. */
         if (moult_journal_load(s) != MOULT_OK) { s->plan.stage = MOULT_STAGE_NONE; }
+        if (s->parts.hooks) { s->parts.hooks->load(s); }
         return MOULT_STATE_LOAD;
     default:
         compare_table(s);

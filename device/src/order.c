@@ -2,8 +2,8 @@
  * ORDER). */
 #include <assert.h>
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/outbox.h"
 #include "device/src/route.h"
 #include "device/src/store.h"
@@ -106,9 +106,9 @@ static enum moult_state begin_install(struct moult_session *s,
 /* Step 5. A plan that a reset left behind its verdict is ended first. */
 static enum moult_state act(struct moult_session *s, const struct moult_assignment *order)
 {
-    if (s->trial.is_on) {
+    if (s->trial.is_on || moult_components_are_due(s)) {
         return MOULT_STATE_IDLE;
-    } /* one thing at a time: first the verdict */
+    } /* one thing at a time: first the verdict, and what follows from it */
     if (s->plan.stage >= MOULT_STAGE_ARMED && !moult_plan_end(s)) {
         return MOULT_STATE_IDLE;
     }

@@ -6,7 +6,7 @@
  * starts as a refusal; only the exact pass word lets the session go on. */
 #include <assert.h>
 #include <string.h>
-#include "device/src/flow.h"
+#include "device/src/component.h"
 
 /* All ones where the two are equal, zero otherwise; no early exit, no memcmp. */
 static uint32_t same(const uint8_t *a, const uint8_t *b, size_t size)
@@ -47,6 +47,7 @@ static uint32_t recheck_release(struct moult_session *s)
     agree &= same_number(release->rollback_floor, plan->rollback_floor);
     agree &= same_number(c->secure_version, plan->secure_version);
     agree &= same_number(c->chip_id, plan->chip_id);
+    agree &= moult_components_agree(s, release);
     agree &=
         same(release->version.data, (const uint8_t *)plan->version, release->version.size);
     return agree;

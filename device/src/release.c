@@ -2,8 +2,8 @@
  * (state RELEASE). */
 #include <assert.h>
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/store.h"
 
 enum { PHASE_BEGIN, PHASE_POLL, PHASE_KEEP_ORDER };
@@ -22,6 +22,7 @@ static enum moult_state begin(struct moult_session *s)
     memcpy(s->url, prefix, sizeof prefix);
     moult_hex_encode(s->offer.release, 32, s->url + sizeof prefix - 1);
     s->work_size = 0;
+    s->parts.id = 0;
     s->phase = PHASE_POLL;
     if (moult_fetch_begin(s, s->url, (struct moult_bytes){NULL, 0})) {
         return MOULT_STATE_RELEASE;
@@ -48,7 +49,8 @@ static enum moult_status check_rollback(struct moult_session *s,
                                         const struct moult_release *release,
                                         struct moult_finding *why)
 {
-    const struct moult_dependency app = {MOULT_COMPONENT_APP, s->running.info.sequence};
+    struct moult_dependency installed[1 + MOULT_COMPONENTS_MAX];
+    installed[0] = (struct moult_dependency){MOULT_COMPONENT_APP, s->running.info.sequence};
     const struct moult_port *port = s->port;
     uint32_t fused = port->secure_version ? port->secure_version(port->context) : 0;
     struct moult_rollback_facts facts = {
@@ -56,8 +58,8 @@ static enum moult_status check_rollback(struct moult_session *s,
         .running_sequence = s->running.info.sequence,
         .secure_version_fused = fused > UINT8_MAX ? UINT8_MAX : (uint8_t)fused,
         .now_s = moult_now_s(s),
-        .installed = &app,
-        .installed_count = 1,
+        .installed = installed,
+        .installed_count = 1 + moult_components_installed(s, installed + 1),
     };
     return moult_release_check_rollback(release, &facts, why);
 }
@@ -69,9 +71,8 @@ static enum moult_detail misfit(const struct moult_session *s,
 {
     const struct moult_component *c = moult_release_component(release, MOULT_COMPONENT_APP);
     uint16_t revision = s->config.chip_revision;
-    if (!c || release->component_count != 1 || c->format != MOULT_FORMAT_ESP_APP ||
-        c->size < MOULT_ESP_HELD_BACK_SIZE) {
-        return MOULT_D_COMPONENT; /* this build updates the application and nothing else */
+    if (!c || c->format != MOULT_FORMAT_ESP_APP || c->size < MOULT_ESP_HELD_BACK_SIZE) {
+        return MOULT_D_COMPONENT; /* data only ever comes with the application */
     }
     if (c->chip_id != s->config.chip_id) { return MOULT_D_CHIP; }
     if (revision < c->revision_min || revision > c->revision_max) {
@@ -160,15 +161,20 @@ static enum moult_state judge(struct moult_session *s)
         return failed(s, (enum moult_detail)why.detail, 0);
     }
     enum moult_detail misfits = misfit(s, release);
+    if (misfits == MOULT_D_NONE) {
+        fill_offer(s, release);
+        misfits = moult_components_fit(s, release);
+    }
     if (misfits != MOULT_D_NONE) { return failed(s, misfits, 0); }
-    fill_offer(s, release);
     if (memcmp(s->offer.digest, s->running.digest, 32) == 0) { return already_running(s); }
     return ask(s);
 }
 
 static enum moult_state keep_order(struct moult_session *s)
 {
-    if (moult_journal_keep_assignment(s) == MOULT_OK) { return MOULT_STATE_SOURCE; }
+    if (moult_journal_keep_assignment(s) == MOULT_OK) {
+        return s->parts.hooks ? MOULT_STATE_COMPONENT : MOULT_STATE_SOURCE;
+    }
     return failed(s, MOULT_D_PLAN_WRITE, s->trouble.native);
 }
 

@@ -2,8 +2,8 @@
  * calls. Design: docs/design/device-session.md. */
 #include <assert.h>
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/hash.h"
 #include "device/src/outbox.h"
 
@@ -133,6 +133,23 @@ static void enter(struct moult_session *s, enum moult_state next)
     if (is_rest) { moult_hash_end(s); }
     s->state = (uint8_t)next;
     s->phase = 0;
+}
+
+/* --- components: linked with moult_component_add() only --- */
+
+bool moult_components_are_due(const struct moult_session *s)
+{
+    return s->parts.hooks && s->parts.hooks->is_due(s);
+}
+
+enum moult_state moult_state_COMPONENT(struct moult_session *s)
+{
+    return s->parts.hooks ? s->parts.hooks->stage(s) : MOULT_STATE_IDLE;
+}
+
+enum moult_state moult_state_APPLY(struct moult_session *s)
+{
+    return s->parts.hooks ? s->parts.hooks->apply(s) : MOULT_STATE_IDLE;
 }
 
 static enum moult_state work(struct moult_session *s)

@@ -17,21 +17,23 @@
     X(LOAD, "the stored records", TO(MEASURE))                                             \
     X(MEASURE, "the digest of the running image", TO(CLASSIFY))                            \
     X(CLASSIFY, "how the chip booted", TO(IDLE) | TO(VERIFY) | TO(CONFIRM) | TO(ROLLBACK)) \
-    X(IDLE, "the next check-in, or a wake", TO(CHECKIN) | TO(KEYSET) | TRIAL_ENDS)         \
+    X(IDLE, "the next check-in, or a wake",                                                \
+      TO(CHECKIN) | TO(KEYSET) | TO(APPLY) | TRIAL_ENDS)                                   \
     X(CHECKIN, "a nonce and a connection", TO(REPLY) | TO(IDLE) | TRIAL_ENDS)              \
     X(REPLY, "the answer to a check-in",                                                   \
       TO(KEYSET) | TO(ENDPOINTS) | TO(ORDER) | TO(IDLE) | TRIAL_ENDS)                      \
     X(KEYSET, "the next keyset", TO(ENDPOINTS) | TO(ORDER) | TO(IDLE) | TRIAL_ENDS)        \
     X(ENDPOINTS, "a newer endpoint list", TO(ORDER) | TO(IDLE) | TRIAL_ENDS)               \
     X(ORDER, "a verified assignment", TO(KEYSET) | TO(RELEASE) | TO(IDLE) | TRIAL_ENDS)    \
-    X(RELEASE, "the release statement", TO(SOURCE) | TO(IDLE))                             \
+    X(RELEASE, "the release statement", TO(COMPONENT) | TO(SOURCE) | TO(IDLE))             \
+    X(COMPONENT, "the data components, staged", TO(SOURCE) | TO(RECHECK) | TO(IDLE))       \
     X(SOURCE, "a usable source",                                                           \
       TO(PREPARE) | TO(REHASH) | TO(CLEAN) | TO(VERIFY) | TO(RECHECK) | TO(IDLE))          \
     X(PREPARE, "the plan on flash, the first sector erased", TO(FETCH) | TO(IDLE))         \
     X(REHASH, "the digest of what is written", TO(FETCH) | TO(PREPARE) | TO(IDLE))         \
     X(FETCH, "a connection for the next range",                                            \
-      TO(RECEIVE) | TO(REPORT) | TO(BACKOFF) | TO(CLEAN) | TO(SOURCE) | TO(PREPARE) |      \
-          TO(IDLE))                                                                        \
+      TO(RECEIVE) | TO(REPORT) | TO(BACKOFF) | TO(CLEAN) | TO(COMPONENT) | TO(SOURCE) |    \
+          TO(PREPARE) | TO(IDLE))                                                          \
     X(RECEIVE, "bytes of the transfer",                                                    \
       TO(ERASE) | TO(FETCH) | TO(BACKOFF) | TO(SOURCE) | TO(PREPARE) | TO(IDLE))           \
     X(ERASE, "one sector erased", TO(PROGRAM) | TO(IDLE))                                  \
@@ -42,12 +44,14 @@
     X(VERIFY, "the digest of the slot, read from flash",                                   \
       TO(IMAGE) | TO(SOURCE) | TO(PREPARE) | TO(IDLE))                                     \
     X(IMAGE, "the image's own headers and checksum", TO(RECHECK) | TO(IDLE))               \
-    X(RECHECK, "both statements, verified again", TO(GATE) | TO(ARM) | TO(IDLE))           \
+    X(RECHECK, "both statements, verified again",                                          \
+      TO(GATE) | TO(ARM) | TO(COMPONENT) | TO(IDLE))                                       \
     X(GATE, "permission to activate", TO(REPORT) | TO(IDLE))                               \
     X(REPORT, "reports delivered, or given up for now", TO(FETCH) | TO(ARM) | TO(IDLE))    \
     X(ARM, "the first 32 bytes", TO(SWITCH) | TO(IDLE))                                    \
     X(SWITCH, "the boot slot", TO(REBOOT) | TO(IDLE))                                      \
-    X(CONFIRM, "the image marked valid", TO(IDLE) | TO(ROLLBACK))                          \
+    X(CONFIRM, "the image marked valid", TO(APPLY) | TO(IDLE) | TO(ROLLBACK))              \
+    X(APPLY, "the staged components, live", TO(CONFIRM) | TO(CHECKIN) | TO(IDLE))          \
     X(ROLLBACK, "the way back", TO(REBOOT) | TO(IDLE))                                     \
     X(REBOOT, "the reset", 0)
 

@@ -2,7 +2,7 @@
  * it back. */
 #include <assert.h>
 #include <string.h>
-#include "device/src/flow.h"
+#include "device/src/component.h"
 
 enum { COMPARE_SIZE = 128 };
 
@@ -32,6 +32,7 @@ static enum moult_status read_target(void *context, uint32_t offset, uint8_t *ou
                                      uint32_t size)
 {
     struct moult_session *s = context;
+    if (!moult_is_app(s)) { return s->parts.hooks->read(s, offset, out, size); }
     enum moult_status st = read_slot(s, s->plan.slot, offset, out, size);
     if (st != MOULT_OK || offset >= MOULT_ESP_HELD_BACK_SIZE) { return st; }
     uint32_t held = MOULT_ESP_HELD_BACK_SIZE - offset;
@@ -48,11 +49,18 @@ struct moult_reader moult_running_reader(struct moult_session *s)
 struct moult_reader moult_target_reader(struct moult_session *s)
 {
     assert(s->plan.has_head);
-    return (struct moult_reader){s, read_target, s->port->slot_size};
+    uint32_t size = moult_is_app(s) ? s->port->slot_size : s->plan.size;
+    return (struct moult_reader){s, read_target, size};
+}
+
+bool moult_is_app(const struct moult_session *s)
+{
+    return s->plan.component == MOULT_COMPONENT_APP;
 }
 
 bool moult_has_target(const struct moult_session *s)
 {
+    if (!moult_is_app(s)) { return s->parts.hooks && s->parts.hooks->has_target(s); }
     return s->plan.size >= MOULT_ESP_HELD_BACK_SIZE && s->plan.size <= s->port->slot_size &&
            s->plan.slot < s->port->slot_count && s->plan.slot != s->running.boot.running;
 }
@@ -64,7 +72,7 @@ static bool may_write(const struct moult_session *s, uint32_t offset, uint32_t s
            offset <= s->port->slot_size && size <= s->port->slot_size - offset;
 }
 
-enum moult_status moult_target_erase(struct moult_session *s, uint32_t offset)
+static enum moult_status erase_slot(struct moult_session *s, uint32_t offset)
 {
     assert(offset % MOULT_SECTOR_SIZE == 0);
     s->trouble.native = 0;
@@ -79,6 +87,16 @@ enum moult_status moult_target_erase(struct moult_session *s, uint32_t offset)
     }
     s->trouble.native = native;
     return native == 0 && is_erased ? MOULT_OK : MOULT_E_IO;
+}
+
+enum moult_status moult_slot_disarm(struct moult_session *s)
+{
+    return erase_slot(s, 0);
+}
+
+enum moult_status moult_target_erase(struct moult_session *s, uint32_t offset)
+{
+    return moult_is_app(s) ? erase_slot(s, offset) : s->parts.hooks->erase(s, offset);
 }
 
 static enum moult_status compare(struct moult_session *s, uint32_t offset,
@@ -101,6 +119,7 @@ enum moult_status moult_target_program(struct moult_session *s, uint32_t offset,
     assert(offset % MOULT_WRITE_UNIT == 0 && size % MOULT_WRITE_UNIT == 0 && size > 0);
     assert(offset / MOULT_SECTOR_SIZE == (offset + size - 1) / MOULT_SECTOR_SIZE);
     s->trouble.native = 0;
+    if (!moult_is_app(s)) { return s->parts.hooks->program(s, offset, data, size); }
     if (!may_write(s, offset, size)) { return MOULT_E_IO; }
     assert(s->plan.slot != s->running.boot.running); /* as there */
     int32_t native =

@@ -116,7 +116,7 @@ static bool is_there_already(struct moult_session *s)
 
 static enum moult_state start(struct moult_session *s)
 {
-    s->is_adopted = is_there_already(s);
+    s->is_adopted = s->offer.component == MOULT_COMPONENT_APP && is_there_already(s);
     assert(s->offer.slot != s->running.boot.running);
     s->offer.has_head = s->is_adopted;
     s->plan = s->offer;

@@ -128,7 +128,8 @@ static enum moult_state complete(struct moult_session *s)
     uint8_t digest[MOULT_SHA256_SIZE];
     bool is_right = moult_hash_peek(s, digest) &&
                     moult_bytes_equal(digest, s->plan.transfer_digest, sizeof digest);
-    if (is_right) { return MOULT_STATE_CLEAN; }
+    s->parts.is_written = is_right;
+    if (is_right) { return moult_is_app(s) ? MOULT_STATE_CLEAN : MOULT_STATE_COMPONENT; }
     moult_trouble(s, MOULT_D_XFER_DIGEST, 0);
     return from_start(s);
 }

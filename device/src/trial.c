@@ -2,8 +2,8 @@
  * ROLLBACK). */
 #include <assert.h>
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/outbox.h"
 #include "device/src/store.h"
 
@@ -213,13 +213,15 @@ enum moult_state moult_state_CONFIRM(struct moult_session *s)
     case MARK:
         return mark_valid(s);
     case FLOOR:
+        /* The image is valid, there is no way back now: its data may take their place. */
+        if (moult_components_are_due(s)) { return MOULT_STATE_APPLY; }
         raise_floor(s);
         break;
     case FUSES:
         raise_secure_version(s);
         break;
     case REPORT:
-        tell(s, MOULT_REPORT_CONFIRMED, false);
+        if (!s->parts.is_failed) { tell(s, MOULT_REPORT_CONFIRMED, false); }
         break;
     default:
         return finish(s);

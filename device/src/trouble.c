@@ -1,8 +1,8 @@
 /* trouble.c - how things go wrong: noted, logged, reported once, and nothing else changed.
  * */
 #include <string.h>
+#include "device/src/component.h"
 #include "device/src/contact.h"
-#include "device/src/flow.h"
 #include "device/src/outbox.h"
 
 void moult_note(struct moult_session *s, enum moult_log_level level, uint16_t id,
@@ -44,9 +44,11 @@ static bool was_told(struct moult_session *s, const uint8_t deployment[16])
     return is_same;
 }
 
-/* "last E1002" for E_NO_SOURCE: native carries the code of the last source. */
+/* "component 16" for what concerns one; "last E1002" for E_NO_SOURCE: native carries the
+ * code of the last source. */
 static const char *words_of(const struct moult_session *s, char text[16])
 {
+    if (s->parts.id != 0) { return s->parts.hooks->words(s, text); }
     if (s->trouble.detail != MOULT_D_NO_SOURCE || s->trouble.native == 0) { return NULL; }
     memcpy(text, "last ", 5);
     moult_code_format('E', (uint16_t)s->trouble.native, text + 5);
@@ -111,7 +113,7 @@ bool moult_plan_end(struct moult_session *s)
      * slot that cannot be erased stays as it is: what it holds was never approved by
      * set_boot, or failed. */
     if (s->plan.slot != s->running.boot.running) {
-        moult_unstored(s, moult_target_erase(s, 0));
+        moult_unstored(s, moult_slot_disarm(s));
     }
     s->is_verified_here = false;
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);

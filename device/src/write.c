@@ -33,7 +33,7 @@ static uint32_t up_to_sector(uint32_t size)
 
 static enum moult_state journal_plan(struct moult_session *s)
 {
-    s->plan.has_head = false;
+    s->plan.has_head = !moult_is_app(s); /* of a component nothing is held back */
     s->is_adopted = false;
     s->transfer.write_tries = 0;
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
@@ -49,7 +49,7 @@ enum moult_state moult_state_PREPARE(struct moult_session *s)
 {
     if (!moult_has_target(s)) { return MOULT_STATE_IDLE; }
     if (s->phase == 0) { return journal_plan(s); }
-    if (moult_target_erase(s, 0) != MOULT_OK) {
+    if (moult_slot_disarm(s) != MOULT_OK) {
         if (++s->transfer.write_tries < TRIES_MAX) { return MOULT_STATE_PREPARE; }
         return failed(s, MOULT_D_ERASE, MOULT_R_FLASH_ERASE);
     }
@@ -117,8 +117,9 @@ enum moult_state moult_state_PROGRAM(struct moult_session *s)
 {
     uint32_t offset = s->transfer.mark.offset;
     if (!moult_has_target(s) || s->transfer.fill == 0) { return MOULT_STATE_IDLE; }
-    if (offset == 0 && s->phase == 0) { return keep_head(s); }
-    uint32_t held = offset == 0 ? MOULT_ESP_HELD_BACK_SIZE : 0;
+    bool has_head = offset == 0 && moult_is_app(s);
+    if (has_head && s->phase == 0) { return keep_head(s); }
+    uint32_t held = has_head ? MOULT_ESP_HELD_BACK_SIZE : 0;
     assert(s->transfer.fill <= MOULT_SECTOR_SIZE && offset % MOULT_SECTOR_SIZE == 0);
     uint32_t size =
         (s->transfer.fill + MOULT_WRITE_UNIT - 1) / MOULT_WRITE_UNIT * MOULT_WRITE_UNIT;

@@ -61,8 +61,27 @@ static void add_source(const struct world *w, struct moult_assignment *order,
     };
 }
 
+/* One source for each further component, behind the application's; url has room for all. */
+static void add_parts(const struct world *w, struct moult_assignment *order,
+                      char url[][MOULT_SOURCE_URL_MAX + 1])
+{
+    for (unsigned i = 0; i < w->part_count; i++) {
+        const struct world_part *part = &w->parts[i];
+        int size = snprintf(url[i], MOULT_SOURCE_URL_MAX + 1, "/device/v1/artifact/%s",
+                            part->name);
+        order->sources[order->source_count++] = (struct moult_source){
+            .component = part->component,
+            .kind = MOULT_SOURCE_FULL,
+            .size = part->size,
+            .digest = part->digest,
+            .url = {(const uint8_t *)url[i], (size_t)size},
+        };
+    }
+}
+
 static struct statements_bytes make_order(struct world *w)
 {
+    char url[MOULT_RELEASE_COMPONENTS_MAX - 1][MOULT_SOURCE_URL_MAX + 1];
     struct moult_assignment order =
         w->action == MOULT_ACTION_INSTALL
             ? statements_install(&w->fleet, w->release_digest, 0)
@@ -76,6 +95,7 @@ static struct statements_bytes make_order(struct world *w)
         order.source_count = 0;
         if (w->second_url) { add_source(w, &order, w->second_url); }
         add_source(w, &order, "/device/v1/artifact/new");
+        add_parts(w, &order, url);
         if (w->policy_keys) {
             order.policy = w->policy;
             order.policy.present = w->policy_keys;
@@ -255,7 +275,7 @@ static void say_range(struct world *w, uint32_t from, uint32_t to, uint32_t tota
     reply->range_total = total;
     reply->has_length = true;
     reply->length = to - from + 1;
-    w->http.data = w->new.data + from;
+    w->http.data = w->http.file + from;
     w->http.size = w->http.cut = to - from + 1;
 }
 
@@ -263,9 +283,9 @@ static void say_whole(struct world *w)
 {
     w->http.reply.status = 200;
     w->http.reply.has_length = true;
-    w->http.reply.length = w->new.size;
-    w->http.data = w->new.data;
-    w->http.size = w->http.cut = w->new.size;
+    w->http.reply.length = w->http.file_size;
+    w->http.data = w->http.file;
+    w->http.size = w->http.cut = w->http.file_size;
 }
 
 static void spoil(struct world *w)
@@ -311,9 +331,9 @@ static void spoil(struct world *w)
         w->http.size = w->http.cut = w->transfer_at;
         break;
     case WORLD_FLIPPED:
-        memcpy(spoiled, w->new.data, w->new.size);
-        spoiled[5000] ^= 1;
-        w->http.data = spoiled + (w->http.data - w->new.data);
+        memcpy(spoiled, w->http.file, w->http.file_size);
+        spoiled[5000 % w->http.file_size] ^= 1;
+        w->http.data = spoiled + (w->http.data - w->http.file);
         break;
     case WORLD_STATUS:
         say_status(w, (uint16_t)w->transfer_at);
@@ -323,17 +343,36 @@ static void spoil(struct world *w)
     }
 }
 
+/* The file of that name into http.file. False: there is none. */
+static bool find_file(struct world *w, const char *name)
+{
+    w->http.file = w->new.data;
+    w->http.file_size = w->new.size;
+    if (strcmp(name, "new") == 0) { return true; }
+    for (unsigned i = 0; i < w->part_count; i++) {
+        w->http.file = w->parts[i].data;
+        w->http.file_size = w->parts[i].size;
+        if (strcmp(name, w->parts[i].name) == 0) { return true; }
+    }
+    return false;
+}
+
 static void answer_artifact(struct world *w, const struct moult_http_request *request)
 {
+    if (!find_file(w, strrchr(request->path, '/') + 1)) {
+        say_status(w, 404);
+        return;
+    }
     w->http.kind = REQUEST_ARTIFACT;
     w->artifact_requests++;
     memcpy(w->http.reply.etag, "\"new\"", 6);
-    must(request->has_range && request->range_to < w->new.size, "a range of the file");
+    must(request->has_range && request->range_to < w->http.file_size,
+         "a range of the file");
     if (request->if_range && strcmp(request->if_range, "\"new\"") != 0 &&
         w->transfer != WORLD_CHANGED) {
         say_whole(w);
     } else {
-        say_range(w, request->range_from, request->range_to, w->new.size);
+        say_range(w, request->range_from, request->range_to, w->http.file_size);
     }
     spoil(w);
 }
@@ -368,7 +407,7 @@ int32_t update_server_start(void *context, const struct moult_http_request *requ
         answer_endpoints(w);
     } else if (strncmp(path, "/device/v1/release/", 19) == 0) {
         answer_release(w);
-    } else if (strcmp(path, "/device/v1/artifact/new") == 0) {
+    } else if (strncmp(path, "/device/v1/artifact/", 20) == 0) {
         answer_artifact(w, request);
     } else {
         say_status(w, 404);

@@ -58,6 +58,15 @@ struct world_report {
     unsigned copies; /* how often it arrived */
 };
 
+/* Another component of the release, and its artifact: "/device/v1/artifact/" and the name. */
+struct world_part {
+    uint8_t component;
+    const char *name;
+    const uint8_t *data;
+    uint32_t size;
+    uint8_t digest[32];
+};
+
 /* How the artifact comes. */
 enum world_transfer {
     WORLD_GOOD,
@@ -173,6 +182,8 @@ struct world {
     bool keeps_offering; /* also after the deployment's result */
     bool says_gone;      /* every report is answered with "gone" */
 
+    struct world_part parts[MOULT_RELEASE_COMPONENTS_MAX - 1]; /* sources of the order */
+    unsigned part_count;
     enum world_transfer transfer;
     uint32_t transfer_at;
     const char *second_url; /* a source before the good one, or NULL */
@@ -191,6 +202,8 @@ struct world {
         uint8_t body[MOULT_REPLY_SIZE_MAX + 4096];
         const uint8_t *data;
         uint32_t size, done, cut;
+        const uint8_t *file; /* that is asked for */
+        uint32_t file_size;
         uint64_t begun_ms, next_ms;
         struct moult_http_reply reply;
         uint32_t timeout_ms;

@@ -203,6 +203,18 @@ struct moult_session {
     uint32_t generation[MOULT_RECORD_COUNT]; /* of the newest bank of each record */
 
     struct moult_plan offer; /* what the newest order asks for, before it is the plan */
+    /* Components besides the application (component.h); all zero without any. */
+    struct {
+        const struct moult_component_hooks *hooks; /* NULL: none is registered */
+        struct moult_data_component *first;        /* ascending id */
+        uint32_t app_size; /* of the application, while the offer is of another one */
+        uint8_t app_digest[32];
+        uint8_t id;      /* in hand; 0: none */
+        bool is_loaded;  /* the journal was read */
+        bool is_written; /* the plan's bytes are all there, not read back yet */
+        bool is_proving; /* the state COMPONENT was entered from RECHECK */
+        bool is_failed;  /* one could not be applied: the deployment's result */
+    } parts;
     struct moult_block blocks[MOULT_BLOCKS_MAX];
     char url[MOULT_SOURCE_URL_MAX + 1]; /* of the request, or of the source */
     struct moult_http_reply http;

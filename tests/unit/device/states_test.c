@@ -135,7 +135,7 @@ static void test_every_state_can_be_reached_and_left(void)
             if (reached >> state & 1) { reached |= moult_state_next[state]; }
         }
     }
-    check_equal(reached, (1u << MOULT_STATE_COUNT) - 1);
+    check_equal(reached, UINT32_MAX >> (32 - MOULT_STATE_COUNT));
     for (unsigned state = 0; state < MOULT_STATE_COUNT; state++) {
         check((moult_state_next[state] != 0) == (state != MOULT_STATE_REBOOT));
     }
