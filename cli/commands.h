@@ -16,6 +16,8 @@
     X(release_inspect) \
     X(release_upload) \
     X(release_list) \
+    X(endpoints_create) \
+    X(endpoints_show) \
     X(device_list) \
     X(device_show) \
     X(device_history) \

@@ -11,8 +11,8 @@
 #include <time.h>
 #include "cli/finding.h"
 #include "cli/image_report.h"
+#include "cli/release_keys.h"
 #include "cli/release_report.h"
-#include "keys/key_file.h"
 #include "keys/openssl_crypto.h"
 
 #define IMAGE_FILE_MAX (2u * MOULT_ESP_IMAGE_SIZE_MAX) /* as image inspect */
@@ -72,8 +72,7 @@ struct creation {
     struct statement_file keyset_file;
     struct moult_release release;
     uint8_t documents[3][MOULT_SHA256_SIZE];
-    struct keys_signer signers[MOULT_COSE_SIGNATURES_MAX];
-    unsigned signer_count;
+    struct release_keys keys;
 };
 
 /* --- image --- */
@@ -134,14 +133,8 @@ static int check_sequences(struct creation *creation)
 static int check_fleet(struct creation *creation)
 {
     struct cli *cli = creation->cli;
-    const char *path = cli_value(cli, OPT_KEYSET);
-    if (!path && cli_has(cli, OPT_DIR)) {
-        path = cli_text(cli, "%s/keyset.cbor", cli_value(cli, OPT_DIR));
-    }
-    if (!path) {
-        return cli_fail(cli, MOULT_D_CLI_USAGE, "--keyset FILE or --dir DIR", "neither");
-    }
-    int code = statement_keyset(cli, path, &creation->keyset, &creation->keyset_file);
+    int code = release_keys_keyset(cli, OPT_KEYSET, OPT_DIR, &creation->keyset,
+                                   &creation->keyset_file);
     if (code != CLI_OK) { return code; }
     const uint8_t *fleet = creation->image.info.fleet_id;
     if (memcmp(creation->keyset.fleet_id, fleet, 16) == 0) { return CLI_OK; }
@@ -230,49 +223,6 @@ static int fill_release(struct creation *creation)
     return code;
 }
 
-/* --- keys --- */
-
-static int open_key(struct creation *creation, const char *path)
-{
-    struct cli *cli = creation->cli;
-    struct keys_error error = {0};
-    if (creation->signer_count == MOULT_COSE_SIGNATURES_MAX) {
-        return cli_fail(cli, MOULT_D_CLI_USAGE, "at most 6 keys", path);
-    }
-    struct keys_signer *signer = &creation->signers[creation->signer_count];
-    enum moult_status st = keys_file_open(path, signer, &error);
-    if (st != MOULT_OK) { return statement_fail_key(cli, path, st, &error); }
-    creation->signer_count++;
-    const char *role = statement_role_of(&creation->keyset, signer->kid);
-    if (role && strcmp(role, "release") == 0) { return CLI_OK; }
-    return cli_fail_at(
-        cli, path, MOULT_D_RELEASE_SIG,
-        cli_text(cli, "%u", creation->keyset.roles.of[MOULT_ROLE_RELEASE].threshold),
-        role ? cli_text(cli, "a key of role %s", role)
-             : cli_text(cli, "key %s, which keyset %u does not know",
-                        cli_hex(cli, signer->kid, MOULT_KID_SIZE),
-                        creation->keyset.version));
-}
-
-/* --key as given; else release-1.pem and so on of the folder, up to the threshold. */
-static int open_keys(struct creation *creation)
-{
-    struct cli *cli = creation->cli;
-    unsigned given = cli_count(cli, OPT_KEY);
-    unsigned threshold = creation->keyset.roles.of[MOULT_ROLE_RELEASE].threshold;
-    if (given == 0 && !cli_has(cli, OPT_DIR)) {
-        return cli_fail(cli, MOULT_D_CLI_USAGE, "--key FILE or --dir DIR", "neither");
-    }
-    int code = CLI_OK;
-    for (unsigned i = 0; code == CLI_OK && i < (given ? given : threshold); i++) {
-        const char *path =
-            given ? cli_item(cli, OPT_KEY, i)
-                  : cli_text(cli, "%s/release-%u.pem", cli_value(cli, OPT_DIR), i + 1);
-        code = open_key(creation, path);
-    }
-    return code;
-}
-
 /* --- signing --- */
 
 /* With too few signatures for the threshold the file is still of use: the others add
@@ -299,35 +249,26 @@ static int tell(struct creation *creation, const char *out, struct moult_bytes e
 static int sign_and_write(struct creation *creation)
 {
     struct cli *cli = creation->cli;
-    const struct keys_signer *signers[MOULT_COSE_SIGNATURES_MAX];
+    static const unsigned key_options[] = {OPT_KEY, OPT_DIR};
     static const char suffix[] = ".release";
     uint8_t payload[MOULT_STATEMENT_SIZE_MAX];
-    uint8_t *envelope = cli_alloc(cli, MOULT_STATEMENT_SIZE_MAX);
-    struct moult_cbor_writer inner, outer;
+    struct moult_cbor_writer writer;
+    struct moult_bytes envelope;
     const char *out = cli_value(cli, OPT_OUT);
     if (!out) { out = cli_text(cli, "%s%s", creation->image_path, suffix); }
-    for (unsigned i = 0; i < creation->signer_count; i++) {
-        signers[i] = &creation->signers[i];
+    moult_cbor_writer_init(&writer, payload, sizeof payload);
+    moult_release_write(&writer, &creation->release);
+    int code = release_keys_open(cli, &creation->keyset, key_options, MOULT_D_RELEASE_SIG,
+                                 &creation->keys);
+    if (code == CLI_OK) {
+        code = release_keys_sign(cli, &creation->keys, MOULT_STATEMENT_RELEASE, &writer,
+                                 &envelope);
     }
-    moult_cbor_writer_init(&inner, payload, sizeof payload);
-    moult_cbor_writer_init(&outer, envelope, MOULT_STATEMENT_SIZE_MAX);
-    moult_release_write(&inner, &creation->release);
-    enum moult_status st = inner.status;
-    if (st == MOULT_OK) {
-        st = keys_sign_statement(&creation->crypto, MOULT_STATEMENT_RELEASE,
-                                 moult_cbor_written(&inner), signers,
-                                 creation->signer_count, &outer);
+    if (code == CLI_OK) {
+        code = cli_write_file(cli, out, 0644, cli_has(cli, OPT_FORCE), envelope.data,
+                              envelope.size);
     }
-    if (st == MOULT_E_EXISTS) {
-        return cli_fail(cli, MOULT_D_CLI_USAGE, "different keys", "one key twice");
-    }
-    if (st != MOULT_OK) {
-        return cli_fail(cli, MOULT_D_SIGN_BACKEND, creation->signers[0].name,
-                        moult_status_name(st));
-    }
-    int code =
-        cli_write_file(cli, out, 0644, cli_has(cli, OPT_FORCE), envelope, outer.size);
-    return code == CLI_OK ? tell(creation, out, moult_cbor_written(&outer)) : code;
+    return code == CLI_OK ? tell(creation, out, envelope) : code;
 }
 
 static int run(struct cli *cli)
@@ -340,11 +281,8 @@ static int run(struct cli *cli)
     if (code == CLI_OK) { code = check_sequences(creation); }
     if (code == CLI_OK) { code = check_fleet(creation); }
     if (code == CLI_OK) { code = fill_release(creation); }
-    if (code == CLI_OK) { code = open_keys(creation); }
     if (code == CLI_OK) { code = sign_and_write(creation); }
-    for (unsigned i = 0; i < creation->signer_count; i++) {
-        keys_signer_close(&creation->signers[i]);
-    }
+    release_keys_close(&creation->keys);
     return code;
 }
 

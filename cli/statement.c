@@ -11,15 +11,15 @@ static const char *kind_name(enum moult_statement kind)
 {
     switch (kind) {
     case MOULT_STATEMENT_KEYSET:
-        return "keyset";
+        return "a keyset";
     case MOULT_STATEMENT_RELEASE:
-        return "release";
+        return "a release";
     case MOULT_STATEMENT_ASSIGNMENT:
-        return "assignment";
+        return "an assignment";
     case MOULT_STATEMENT_ENDPOINTS:
-        return "endpoint list";
+        return "an endpoint list";
     default:
-        return "statement";
+        return "another statement";
     }
 }
 
@@ -87,6 +87,10 @@ static bool has_numbers(uint16_t detail)
     case MOULT_D_RELEASE_TYPE:
     case MOULT_D_RELEASE_FORMAT:
     case MOULT_D_RELEASE_SIG:
+    case MOULT_D_ENDPOINT_SIZE:
+    case MOULT_D_ENDPOINT_TYPE:
+    case MOULT_D_ENDPOINT_FORMAT:
+    case MOULT_D_ENDPOINT_SIG:
         return true;
     default:
         return false;
@@ -104,6 +108,10 @@ static bool has_place(uint16_t detail)
     case MOULT_D_RELEASE_COSE:
     case MOULT_D_RELEASE_FIELD:
     case MOULT_D_RELEASE_UNKNOWN:
+    case MOULT_D_ENDPOINT_CBOR:
+    case MOULT_D_ENDPOINT_COSE:
+    case MOULT_D_ENDPOINT_FIELD:
+    case MOULT_D_ENDPOINT_UNKNOWN:
         return true;
     default:
         return false;
@@ -120,11 +128,15 @@ static const char *expected_words(uint16_t detail)
         return "what docs/spec/keyset.md says";
     case MOULT_D_RELEASE_FIELD:
         return "what docs/spec/release.md says";
+    case MOULT_D_ENDPOINT_FIELD:
+        return "what docs/spec/endpoints.md says";
     case MOULT_D_KEYSET_CBOR:
     case MOULT_D_RELEASE_CBOR:
+    case MOULT_D_ENDPOINT_CBOR:
         return "what docs/spec/cbor-profile.md accepts";
     case MOULT_D_KEYSET_COSE:
     case MOULT_D_RELEASE_COSE:
+    case MOULT_D_ENDPOINT_COSE:
         return "the shape of docs/spec/envelope.md";
     default:
         return NULL;
