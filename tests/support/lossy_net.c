@@ -38,7 +38,7 @@ static void mix_up(struct world *w, struct lossy_net *net)
         w->http.reply.length = w->http.size;
     }
     unsigned at = net->reply_count++ % LOSSY_REPLIES;
-    if (w->http.data == net->replies[at].data) { return; } /* on its way: not written over */
+    if (w->http.data == net->replies[at].data) { return; } /* it is on its way */
     memcpy(net->replies[at].data, fresh, size);
     net->replies[at].size = size;
 }

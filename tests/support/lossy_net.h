@@ -1,10 +1,11 @@
 /* lossy_net.h - a network that loses, doubles and mixes up what passes, by a seed.
  *
- * Use it   struct lossy_net net = {.seed = 7, .lost_percent = 30}; lossy_net_plug(&w, &net);
+ * Use it   struct lossy_net net = {.seed = 7, .lost_percent = 30};
+ *          lossy_net_plug(&w, &net);
  *          It stands between the world's engine and its server, which stays good.
  *
- * Each request, each reply and each body is lost by itself with lost_percent: a request that
- * the server never sees, a reply that never comes back (what it changed at the server
+ * Each request, each reply and each body is lost by itself with lost_percent: a request
+ * that the server never sees, a reply that never comes back (what it changed at the server
  * stays), a body that ends at some byte. Lost is, by turns, a reset, silence until the
  * time-out, or an orderly end.
  */

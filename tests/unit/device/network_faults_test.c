@@ -6,8 +6,8 @@
  * not to try again; one that stays is named. What was written is never fetched again, but
  * for the sector in hand, unless the file itself turned out to be another one.
  *
- * NETWORK_FULL=1 (make soak) takes a longer file, of three sectors, and every byte for every
- * fault. Otherwise the bytes are shared out among the faults, and every fault has those at
+ * NETWORK_FULL=1 (make soak) takes a longer file, of three sectors, and every byte for
+ * every fault. Otherwise the bytes are shared out among the faults, and every fault has those at
  * the edges of sectors and file.
  */
 #include <stdio.h>
