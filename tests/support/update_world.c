@@ -551,7 +551,8 @@ static void offer_new(struct world *w, const struct world_options *o)
 void world_make_as(struct world *w, const struct world_options *options)
 {
     struct world_options o = *options;
-    struct statements_options keys = {.is_fixed = o.is_fixed};
+    struct statements_options keys = {.is_fixed = o.is_fixed,
+                                      .release_threshold = o.release_threshold};
     if (o.layout.slot_count == 0) { o.layout.slot_count = 2; }
     memset(w, 0, sizeof *w);
     sim_device_make_as(&w->device, &o.layout);

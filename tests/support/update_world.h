@@ -96,7 +96,8 @@ struct world_options {
                                   is no heap: a world may be copied with memcpy() */
     uint32_t image_size;      /* of the segments of both images */
     uint32_t new_secure_version;
-    uint64_t new_floor; /* rollback floor of the new release */
+    uint64_t new_floor;        /* rollback floor of the new release */
+    uint8_t release_threshold; /* 0: 1 */
 };
 
 /* What passed through the port's callbacks since world_make(), and what must never. */
