@@ -6,8 +6,7 @@
 /* Bytes that one cut leaves weak, at most. */
 enum { WEAK_PER_CUT = MOULT_SIM_WEAK_MAX / 4 };
 
-/* splitmix64: one well-mixed number per (seed, index). */
-static uint64_t mixed_bits(uint64_t seed, uint64_t index)
+uint64_t moult_sim_mixed_bits(uint64_t seed, uint64_t index)
 {
     uint64_t x = seed + (index + 1) * 0x9e3779b97f4a7c15u;
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -107,12 +106,12 @@ static void leave_weak(struct moult_sim_flash *flash, const struct moult_sim_pla
         changed += before[i] != after[i];
     }
     uint32_t stride = (changed + WEAK_PER_CUT - 1) / WEAK_PER_CUT;
-    uint32_t chosen = stride ? (uint32_t)(mixed_bits(plan->seed, 0) % stride) : 0;
+    uint32_t chosen = stride ? (uint32_t)(moult_sim_mixed_bits(plan->seed, 0) % stride) : 0;
     flash->weak_seed = plan->seed;
     for (uint32_t i = 0; i < size; i++) {
         uint8_t bits = before[i] ^ after[i];
         if (bits == 0 || seen++ % stride != chosen) { continue; }
-        uint8_t mask = bits & (uint8_t)mixed_bits(plan->seed, offset + i);
+        uint8_t mask = bits & (uint8_t)moult_sim_mixed_bits(plan->seed, offset + i);
         after[i] |= mask;
         if (mask) { add_weak(flash, offset + i, mask); }
     }
@@ -133,7 +132,7 @@ void moult_sim_fault_leave(struct moult_sim_flash *flash, const struct moult_sim
         if (plan->fault == MOULT_SIM_CUT_TORN) {
             done = i < plan->torn_size ? 0xff : 0;
         } else if (plan->fault == MOULT_SIM_CUT_MIXED) {
-            done = (uint8_t)mixed_bits(plan->seed, i);
+            done = (uint8_t)moult_sim_mixed_bits(plan->seed, i);
         }
         after[i] = (uint8_t)((after[i] & done) | (before[i] & (uint8_t)~done));
     }
@@ -145,7 +144,7 @@ void moult_sim_fault_blur(struct moult_sim_flash *flash, uint32_t offset, uint8_
     for (uint32_t i = 0; i < flash->weak_count; i++) {
         uint32_t at = flash->weak[i].offset;
         if (at < offset || at - offset >= size) { continue; }
-        uint64_t chance = mixed_bits(flash->weak_seed + flash->read_count, at);
+        uint64_t chance = moult_sim_mixed_bits(flash->weak_seed + flash->read_count, at);
         out[at - offset] &= (uint8_t) ~(flash->weak[i].mask & (uint8_t)chance);
     }
     for (uint32_t i = 0; i < MOULT_SIM_DEFECTS_MAX; i++) {

@@ -1,6 +1,6 @@
 /* flash_fault.h - what planned faults and defects do to a simulated flash.
  *
- * Layer    ports/sim, private to flash.c and chip.c.
+ * Layer    ports/sim, private to it.
  * Memory   no heap; the fields of struct moult_sim_flash.
  * Threads  one at a time per flash.
  */
@@ -12,6 +12,9 @@
 #include "ports/sim/flash.h"
 
 enum moult_sim_operation { MOULT_SIM_PROGRAM, MOULT_SIM_ERASE, MOULT_SIM_BURN };
+
+/* splitmix64: one well-mixed number per (seed, index), for whatever happens by chance. */
+uint64_t moult_sim_mixed_bits(uint64_t seed, uint64_t index);
 
 /* Counts an operation of the sector that holds `offset` and says what strikes it: a plan,
  * or a defect of the sector in the shape of one. */

@@ -13,7 +13,7 @@
 
 enum {
     PAGE_SIZE = MOULT_SIM_SECTOR_SIZE,
-    ENTRY_SIZE = 32,
+    ENTRY_SIZE = MOULT_SIM_NVS_ENTRY_SIZE,
     ENTRIES_AT = 64,
     ENTRY_COUNT = MOULT_SIM_NVS_ENTRIES,
 
@@ -573,6 +573,18 @@ enum moult_status moult_sim_nvs_erase(struct moult_sim_nvs *nvs, uint8_t space,
     /* The latest goes last: an older one that a failure left must not count in between. */
     if (st == MOULT_OK) { st = drop_others(nvs, space, key, &latest); }
     return st == MOULT_OK ? drop_others(nvs, space, key, NULL) : st;
+}
+
+enum moult_status moult_sim_nvs_find(const struct moult_sim_nvs *nvs, uint8_t space,
+                                     const char *key, struct moult_sim_nvs_record *out)
+{
+    return find(nvs, space, key, out);
+}
+
+uint32_t moult_sim_nvs_record_offset(const struct moult_sim_nvs *nvs,
+                                     const struct moult_sim_nvs_record *record)
+{
+    return entry_at(nvs, record->page, record->entry);
 }
 
 enum moult_status moult_sim_nvs_next(const struct moult_sim_nvs *nvs,

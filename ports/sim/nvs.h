@@ -25,6 +25,7 @@
 #define MOULT_SIM_NVS_PAGES_MIN 3u   /* one filling, one full, one free */
 #define MOULT_SIM_NVS_PAGES_MAX 32u  /* 128 KB: more than any product gives to NVS */
 #define MOULT_SIM_NVS_ENTRIES 126u   /* 32-byte entries of a page */
+#define MOULT_SIM_NVS_ENTRY_SIZE 32u
 
 struct moult_sim_nvs_page {
     uint32_t seq; /* pages with a higher one are newer; meaningful when used */
@@ -86,6 +87,15 @@ MOULT_MUST_CHECK enum moult_status moult_sim_nvs_set(struct moult_sim_nvs *nvs,
 /* Takes a key away. MOULT_OK, also when there was none; MOULT_E_IO: the value or none. */
 MOULT_MUST_CHECK enum moult_status moult_sim_nvs_erase(struct moult_sim_nvs *nvs,
                                                        uint8_t space, const char *key);
+
+/* The record that counts of a key. MOULT_OK; MOULT_E_NOENT; MOULT_E_IO. */
+MOULT_MUST_CHECK enum moult_status moult_sim_nvs_find(const struct moult_sim_nvs *nvs,
+                                                      uint8_t space, const char *key,
+                                                      struct moult_sim_nvs_record *out);
+
+/* Where its header entry is in flash; the value begins in the entry behind. */
+uint32_t moult_sim_nvs_record_offset(const struct moult_sim_nvs *nvs,
+                                     const struct moult_sim_nvs_record *record);
 
 /* Every key once, in no order. Start with a zeroed cursor.
  * MOULT_OK; MOULT_E_NOENT: that was the last one; MOULT_E_IO. */

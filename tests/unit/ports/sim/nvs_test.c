@@ -1,5 +1,6 @@
 /* nvs_test.c - the key-value store keeps its promises, above all at every cut. */
 #include "ports/sim/nvs.h"
+#include "ports/sim/nvs_fault.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,61 @@ static void test_a_write_that_silently_fails_is_noticed(void)
     check(key_is(1, "a", "two", 3));
 }
 
+/* --- F14: what becomes of a store in the field --- */
+
+static void test_a_filled_store_takes_nothing_more_until_there_is_room(void)
+{
+    fresh();
+    check_equal(set_text("a", "one"), MOULT_OK);
+    check_equal(moult_sim_nvs_fill(&nvs, 3), MOULT_OK);
+    check_equal(set_text("b", ""), MOULT_E_SPACE);
+    check_equal(set_text("a", "two"), MOULT_E_SPACE); /* also in place of an old value */
+    check(key_is(1, "a", "one", 3));
+    check_equal(mount(), MOULT_OK);
+    check_equal(set_text("a", "two"), MOULT_E_SPACE);
+    check_equal(moult_sim_nvs_unfill(&nvs, 3), MOULT_OK);
+    check_equal(set_text("a", "two"), MOULT_OK);
+    check(key_is(1, "a", "two", 3));
+}
+
+static void test_a_torn_key_is_gone_and_no_other(void)
+{
+    for (uint64_t seed = 0; seed < 64; seed++) {
+        uint8_t found[8];
+        uint32_t size;
+        fresh();
+        check_equal(set_text("a", "one"), MOULT_OK);
+        check_equal(set_text("b", "two"), MOULT_OK);
+        check_equal(moult_sim_nvs_tear(&nvs, 1, "none", seed), MOULT_E_NOENT);
+        check_equal(moult_sim_nvs_tear(&nvs, 1, "a", seed), MOULT_OK);
+        check_equal(mount(), MOULT_OK);
+        enum moult_status st = moult_sim_nvs_get(&nvs, 1, "a", found, sizeof found, &size);
+        check(st == MOULT_E_DIGEST || st == MOULT_E_NOENT);
+        check(key_is(1, "b", "two", 3));
+        check_equal(set_text("a", "new"), MOULT_OK);
+        check(key_is(1, "a", "new", 3));
+    }
+}
+
+static void test_a_store_works_on_after_a_page_rotted_or_all_were_erased(void)
+{
+    for (uint32_t page = 0; page <= STORE_SIZE / 4096; page++) {
+        fresh();
+        for (int i = 0; i < 300; i++) {
+            check_equal(set_text(i % 2 ? "a" : "b", i % 4 ? "value" : "other"), MOULT_OK);
+        }
+        enum moult_status st = page < STORE_SIZE / 4096
+                                   ? moult_sim_nvs_rot(&nvs, page, page)
+                                   : moult_sim_nvs_wipe(&nvs);
+        check_equal(st, MOULT_OK);
+        check_equal(mount(), MOULT_OK);
+        for (int i = 0; i < 300; i++) {
+            check_equal(set_text(i % 2 ? "a" : "b", i % 4 ? "value" : "other"), MOULT_OK);
+        }
+        check(key_is(1, "a", "value", 5));
+    }
+}
+
 /* --- Random operations, each cut at every flash operation ---------------------------- */
 
 enum { KEY_COUNT = 6, STEP_COUNT = 200, VALUE_MAX = 400 };
@@ -426,6 +482,9 @@ int main(void)
     check_run(test_next_shows_every_key_once);
     check_run(test_a_read_only_mount_writes_nothing_and_sees_the_same);
     check_run(test_a_write_that_silently_fails_is_noticed);
+    check_run(test_a_filled_store_takes_nothing_more_until_there_is_room);
+    check_run(test_a_torn_key_is_gone_and_no_other);
+    check_run(test_a_store_works_on_after_a_page_rotted_or_all_were_erased);
     check_run(test_a_cut_at_every_operation_leaves_old_or_new);
     return check_report();
 }
