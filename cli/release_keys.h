@@ -20,7 +20,7 @@ MOULT_MUST_CHECK int release_keys_keyset(struct cli *cli, unsigned keyset_option
                                          unsigned dir_option, struct moult_keyset *out,
                                          struct statement_file *file);
 
-/* --key as given; else release-1.pem and so on of --dir, up to the threshold. Each must hold
+/* --key as given; else release-1.pem and so on of --dir, up to the threshold. Each must
  * the release role. `missing` is the detail of a key that does not. Returns CLI_OK, or has
  * failed; what was opened is in `out` all the same. */
 MOULT_MUST_CHECK int release_keys_open(struct cli *cli, const struct moult_keyset *keyset,

@@ -73,36 +73,45 @@ static enum moult_state ask_check(struct moult_session *s, uint64_t age_ms)
         moult_note(s, MOULT_LOG_INFO, MOULT_LOG_HEALTH, i, result);
     }
     s->trial.result[i] = (uint8_t)result;
+    enum moult_reason reason =
+        check->reason ? (enum moult_reason)check->reason : MOULT_R_TRIAL_SELFTEST;
     if (result == MOULT_HEALTH_FAILED) {
-        return condemn(s, MOULT_D_SELFTEST, MOULT_R_TRIAL_SELFTEST, check->name, "");
+        return condemn(s, MOULT_D_SELFTEST, reason, check->name, "");
     }
     uint32_t deadline = check->deadline_ms;
     if (result == MOULT_HEALTH_WAIT && deadline != 0 && age_ms >= deadline) {
-        return condemn(s, MOULT_D_SELFTEST, MOULT_R_TRIAL_SELFTEST, check->name,
-                       ": no answer");
+        return condemn(s, MOULT_D_SELFTEST, reason, check->name, ": no answer");
     }
     return (enum moult_state)s->state;
 }
 
-/* The first thing that is still missing; NULL: nothing. */
-static const char *missing(const struct moult_session *s)
+/* The first check that has not passed; count: all have. */
+static unsigned missing_check(const struct moult_session *s)
 {
-    for (unsigned i = 0; i < s->trial.count; i++) {
-        if (s->trial.result[i] != MOULT_HEALTH_OK) { return s->trial.checks[i].name; }
+    unsigned i = 0;
+    while (i < s->trial.count && s->trial.result[i] == MOULT_HEALTH_OK) {
+        i++;
     }
-    return s->trial.has_contact ? NULL : "server";
+    return i;
+}
+
+static bool is_proven(const struct moult_session *s)
+{
+    return missing_check(s) == s->trial.count && s->trial.has_contact;
 }
 
 static enum moult_state time_out(struct moult_session *s)
 {
-    const char *what = missing(s);
-    assert(what); /* or the trial had ended well */
-    enum moult_reason reason = MOULT_R_TRIAL_TIMEOUT;
-    if (strcmp(what, "server") == 0) {
-        uint16_t why = s->contact.failure.reason;
-        bool no_link = s->contact.failures > 0 &&
-                       (why == MOULT_R_NET_DNS || why == MOULT_R_NET_CONNECT);
-        reason = no_link ? MOULT_R_TRIAL_NO_NETWORK : MOULT_R_TRIAL_NO_SERVER;
+    unsigned i = missing_check(s);
+    uint16_t why = s->contact.failure.reason;
+    bool no_link =
+        s->contact.failures > 0 && (why == MOULT_R_NET_DNS || why == MOULT_R_NET_CONNECT);
+    enum moult_reason reason = no_link ? MOULT_R_TRIAL_NO_NETWORK : MOULT_R_TRIAL_NO_SERVER;
+    const char *what = "server";
+    if (i < s->trial.count) {
+        uint16_t own = s->trial.checks[i].reason;
+        what = s->trial.checks[i].name;
+        reason = own ? (enum moult_reason)own : MOULT_R_TRIAL_TIMEOUT;
     }
     return condemn(s, MOULT_D_CONFIRM_TIMEOUT, reason, what, ": missing");
 }
@@ -121,7 +130,7 @@ enum moult_state moult_trial_tick(struct moult_session *s)
         s->trial.next = 0; /* another round */
         s->trial.poll_ms = s->now_ms + POLL_MS;
     }
-    if (next == stay && !missing(s)) { next = MOULT_STATE_CONFIRM; }
+    if (next == stay && is_proven(s)) { next = MOULT_STATE_CONFIRM; }
     if (next == stay && age_ms >= timeout_ms(s)) { next = time_out(s); }
     if (next == stay) { return stay; }
     s->port->http_cancel(s->port->context);

@@ -327,7 +327,8 @@ bool world_boot(struct world *w, uint8_t reset)
     w->config.before_reboot = before_reboot;
     w->config.may_update = may_update;
     must(moult_session_init(&w->session, &w->port, &w->config) == MOULT_OK, "session");
-    struct moult_health_check check = {"sensor", sensor, w, 20000};
+    struct moult_health_check check = {
+        .name = "sensor", .run = sensor, .context = w, .deadline_ms = 20000};
     must(moult_health_add(&w->session, &check) == MOULT_OK, "health check");
     if (w->begun) { w->begun(w); }
     w->now_ms = (w->now_ms / 1000 + 1) *

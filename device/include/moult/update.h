@@ -119,6 +119,8 @@ struct moult_health_check {
     void *context;
     uint32_t deadline_ms; /* still WAIT so long after the trial began: failed. 0: confirm
                              timeout */
+    uint16_t reason;      /* MOULT_R_*, 801..809, of a failure: it says whether the release
+                             is worth another try. 0: TRIAL_SELFTEST, or TRIAL_TIMEOUT */
 };
 
 enum moult_step {

@@ -17,6 +17,9 @@ enum {
     RESOLVE_SLEEP_MS = 20, /* while a name is looked up: nothing to poll */
     SENSOR_DEADLINE_MS = 30000,
     PANIC_AFTER_MS = 500,       /* before any trial can end */
+    METER_PERIOD_MS = 10000,    /* between two turns of the meter; far above its own */
+    FREE_HEAP_MIN = 32 * 1024,  /* a TLS session more */
+    CHECK_HOLD_MS = 1000,       /* the trials of the demo are short */
     FREE_HEAP = 180 * 1024,     /* what an ESP32-C3 typically has left */
     LARGEST_BLOCK = 112 * 1024, /* likewise */
 };
@@ -101,6 +104,7 @@ static bool store_reading(void *context, const struct meter_reading *reading)
 
 static void run_meter(struct device *device)
 {
+    if (device->meter_task) { moult_task_kick(device->meter_task); }
     while (!meter_run(&device->meter, unix_ms(device))) {}
 }
 
@@ -124,10 +128,9 @@ static enum moult_health check_sensor(void *context)
 
 /* Something answered: the link is up. Whether it was our server is the engine's own check.
  */
-static enum moult_health check_network(void *context)
+static bool is_link_up(void *context)
 {
-    return device_of(context)->http.connection_count > 0 ? MOULT_HEALTH_OK
-                                                         : MOULT_HEALTH_WAIT;
+    return device_of(context)->http.connection_count > 0;
 }
 
 static void on_wake(void *context, const uint8_t *payload, size_t size)
@@ -244,6 +247,22 @@ static bool configure(struct device *device)
     return trigger_parse(settings->trigger, &config->trigger);
 }
 
+/* What a new firmware must prove, besides the sensor and contact with the server. */
+static enum moult_status add_checks(struct device *device)
+{
+    struct moult_session *session = &device->session;
+    device->link = (struct moult_link_check){is_link_up, device};
+    device->heap =
+        (struct moult_heap_check){.free_min = FREE_HEAP_MIN, .hold_ms = CHECK_HOLD_MS};
+    device->tasks = (struct moult_tasks_check){.hold_ms = CHECK_HOLD_MS};
+    enum moult_status st =
+        moult_task_add(&device->tasks, "meter", METER_PERIOD_MS, &device->meter_task);
+    if (st == MOULT_OK) { st = moult_health_add_link(session, &device->link, 0); }
+    if (st == MOULT_OK) { st = moult_health_add_heap(session, &device->heap, 0); }
+    if (st == MOULT_OK) { st = moult_health_add_tasks(session, &device->tasks, 0); }
+    return st;
+}
+
 static enum moult_status start_engine(struct device *device)
 {
     struct engine_numbers numbers;
@@ -261,12 +280,13 @@ static enum moult_status start_engine(struct device *device)
                                               .run = check_sensor,
                                               .context = device,
                                               .deadline_ms = SENSOR_DEADLINE_MS};
-    const struct moult_health_check network = {
-        .name = "network", .run = check_network, .context = device};
     enum moult_status st =
         moult_session_init(&device->session, &device->port, &device->config);
     if (st == MOULT_OK) { st = moult_health_add(&device->session, &sensor); }
-    if (st == MOULT_OK) { st = moult_health_add(&device->session, &network); }
+    if (st == MOULT_OK) { st = add_checks(device); }
+    if (st == MOULT_OK) {
+        st = moult_endpoints_enable(&device->session, &device->routes, NULL);
+    }
     if (st == MOULT_OK && engine_numbers_of(&device->settings, &numbers)) {
         moult_throttle(&device->session, numbers.throttle_bps);
     }

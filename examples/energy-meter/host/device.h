@@ -18,6 +18,8 @@
 #include "examples/energy-meter/host/board.h"
 #include "examples/energy-meter/host/reading_log.h"
 #include "examples/energy-meter/host/settings.h"
+#include "moult/endpoints.h"
+#include "moult/health.h"
 #include "moult/session.h"
 #include "moult/update.h"
 #include "ports/posix/http_client.h"
@@ -33,6 +35,11 @@ struct device {
     struct moult_port port;
     struct moult_config config;
     struct moult_session session;
+    struct moult_routes routes;
+    struct moult_link_check link;
+    struct moult_heap_check heap;
+    struct moult_tasks_check tasks;
+    struct moult_task *meter_task; /* NULL until the engine has started */
 
     struct moult_tls *tls;
     struct moult_http_client http;

@@ -166,7 +166,7 @@ static void test_health_checks_have_a_limit(void)
 {
     begin();
     check(boots());
-    struct moult_health_check check = {NULL, NULL, NULL, 0};
+    struct moult_health_check check = {.name = NULL};
     check_equal(moult_health_add(&w.session, &check), MOULT_E_ARG);
     check = w.session.trial.checks[0];
     for (unsigned i = 1; i < MOULT_HEALTH_MAX; i++) {
