@@ -9,8 +9,7 @@
 #include "device/src/outbox.h"
 
 enum { PICK, LIVE, ASK, PROVE, WRITE, WRITTEN, CHECK };
-enum { ASK_MS = 1000, POLL_MS = 20 };
-enum { BUSY_MAX_MS = 300000 }; /* NOT_YET of a peripheral for so long is a failure */
+enum { ASK_MS = 1000 };
 
 /* The release whose application runs here, and for good. */
 static bool is_settled(const struct moult_session *s)
@@ -85,6 +84,7 @@ static enum moult_state look(struct moult_session *s, struct moult_data_componen
                              unsigned phase)
 {
     s->transfer.offset = 0;
+    s->transfer.request_ms = s->now_ms;
     s->phase = (uint8_t)phase;
     return moult_hash_begin(s) ? MOULT_STATE_APPLY : give_up(s, c, MOULT_D_RESULT_DIGEST);
 }
@@ -117,10 +117,7 @@ static enum seen look_at_live(struct moult_session *s, const struct moult_data_c
     const struct moult_peripheral *p = c->peripheral;
     if (!p) { return seen_of[moult_component_hash(s, c->live, &c->work.staged)]; }
     s->trouble.native = p->digest(p->context, c->work.staged.size, digest);
-    if (s->trouble.native == MOULT_NOT_YET) {
-        moult_wait_for(s, POLL_MS);
-        return SEEN_LATER;
-    }
+    if (moult_component_waits(s, s->trouble.native)) { return SEEN_LATER; }
     bool is_right =
         s->trouble.native == 0 && moult_bytes_equal(digest, c->work.staged.digest, 32);
     return is_right ? SEEN_RIGHT : SEEN_WRONG;
@@ -214,11 +211,7 @@ static int32_t call(struct moult_session *s, struct moult_data_component *c)
 static enum moult_state call_on(struct moult_session *s, struct moult_data_component *c)
 {
     int32_t native = call(s, c);
-    bool is_late = s->now_ms - s->transfer.request_ms > BUSY_MAX_MS;
-    if (native == MOULT_NOT_YET && !is_late) {
-        moult_wait_for(s, POLL_MS);
-        return MOULT_STATE_APPLY;
-    }
+    if (moult_component_waits(s, native)) { return MOULT_STATE_APPLY; }
     s->transfer.request_ms = s->now_ms;
     if (native != 0) {
         s->trouble.native = native;

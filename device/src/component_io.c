@@ -15,6 +15,15 @@ struct moult_data_component *moult_component_find(const struct moult_session *s,
     return c;
 }
 
+bool moult_component_waits(struct moult_session *s, int32_t native)
+{
+    enum { POLL_MS = 20, BUSY_MAX_MS = 300000 };
+    bool is_late = s->now_ms - s->transfer.request_ms > BUSY_MAX_MS;
+    if (native != MOULT_NOT_YET || is_late) { return false; }
+    moult_wait_for(s, POLL_MS);
+    return true;
+}
+
 static bool read_on(struct moult_session *s, const struct moult_region *from, uint32_t at,
                     uint32_t size)
 {

@@ -33,6 +33,10 @@ MOULT_MUST_CHECK enum moult_status moult_region_program(struct moult_session *s,
 /* Journal all components. MOULT_OK; MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status moult_component_store(struct moult_session *s);
 
+/* Whether a peripheral said NOT_YET and may go on so: then the step waits. Since
+ * transfer.request_ms, at most five minutes; a longer NOT_YET is a failure. */
+bool moult_component_waits(struct moult_session *s, int32_t native);
+
 /* Hash the next <= 4 KB of [transfer.offset, size) of a region. After the last: whether it
  * is what `bytes` says. Begin with moult_hash_begin() and transfer.offset 0. */
 enum moult_hashing { MOULT_HASHING, MOULT_HASH_RIGHT, MOULT_HASH_WRONG };

@@ -7,11 +7,11 @@
 #include "device/src/hash.h"
 
 enum { PICK, LIVE, DISARM, CARRY, STAGED };
-enum { POLL_MS = 20 }; /* between two questions to a peripheral */
 
 static enum moult_state look(struct moult_session *s, unsigned phase)
 {
     s->transfer.offset = 0;
+    s->transfer.request_ms = s->now_ms;
     s->phase = (uint8_t)phase;
     if (moult_hash_begin(s)) { return MOULT_STATE_COMPONENT; }
     moult_trouble_as(s, MOULT_D_RESULT_DIGEST, MOULT_R_DEC_MEMORY, 0);
@@ -85,10 +85,7 @@ static enum moult_state look_at_peripheral(struct moult_session *s,
     uint8_t digest[32];
     const struct moult_peripheral *p = c->peripheral;
     int32_t native = p->digest(p->context, c->work.staged.size, digest);
-    if (native == MOULT_NOT_YET) {
-        moult_wait_for(s, POLL_MS);
-        return MOULT_STATE_COMPONENT;
-    }
+    if (moult_component_waits(s, native)) { return MOULT_STATE_COMPONENT; }
     bool is_right = native == 0 && moult_bytes_equal(digest, c->work.staged.digest, 32);
     return is_right ? settle(s, c) : look(s, STAGED);
 }

@@ -35,6 +35,10 @@ static void spread_cut(struct component_world *cw)
     }
     if (cw->cut.fault == MOULT_SIM_FAULT_NONE) { return; }
     plan(chip, &cw->cut, cw->flash.operation_count);
+    bool is_weak = cw->cut.fault == MOULT_SIM_CUT_WEAK;
+    if (is_weak) {
+        chip->plans[0].fault = MOULT_SIM_CUT_AFTER;
+    } /* the store is not tested here */
     plan(&cw->flash, &cw->cut, chip->operation_count);
 }
 

@@ -36,7 +36,8 @@ struct moult_region {
     int32_t (*is_erased)(void *context, uint32_t offset, size_t size, bool *is_erased);
 };
 
-#define MOULT_NOT_YET INT32_MIN /* of a peripheral: busy, call again with the same */
+/* Of a peripheral: busy, call again with the same; for at most five minutes. */
+#define MOULT_NOT_YET INT32_MIN
 
 /* Another MCU that the application can program. Each callback returns 0, MOULT_NOT_YET, or
  * the platform's error. Programming always begins with begin(), whatever a reset left half
