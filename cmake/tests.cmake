@@ -7,7 +7,7 @@
 set(slow_tests device/every_bit keys/sb_signer device/network_faults server/base/signer_client server/mqtt/wake_publisher
                device/states device/power device/component_power device/session
                ports/posix/update ports/posix/http_client
-               device/secure_boot device/store_faults
+               device/secure_boot device/store_faults device/encrypted
                ports/posix/mqtt ports/sim/nvs examples/energy-meter/host/device server/http/http_limits
                server/http/http_tls server/http/handle_artifact
                server/http/handle_checkin server/http/operator_api server/control/rollouts server/control/fleet server/control/checkin

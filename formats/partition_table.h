@@ -45,6 +45,7 @@ enum {
     MOULT_PARTITION_OTADATA = 0x00, /* data */
     MOULT_PARTITION_NVS = 0x02,     /* data */
     MOULT_PARTITION_COREDUMP = 0x03,
+    MOULT_PARTITION_NVS_KEYS = 0x04,
     MOULT_PARTITION_UNDEFINED = 0x06,
     MOULT_PARTITION_TEE_OTA = 0x90,
     MOULT_PARTITION_PRIMARY = 0x00,  /* bootloader, partition_table */

@@ -170,6 +170,29 @@ static enum moult_status read_table(struct moult_sim_boot *boot)
     return MOULT_OK;
 }
 
+/* Apps, otadata, keys of NVS, and what the table says. (The table itself stays plain here:
+ * nothing depends on it.) */
+static bool is_kept_encrypted(const struct moult_partition *row)
+{
+    bool is_data = row->type == MOULT_PARTITION_DATA;
+    return row->type == MOULT_PARTITION_APP || (row->flags & MOULT_PARTITION_ENCRYPTED) ||
+           (is_data && (row->subtype == MOULT_PARTITION_OTADATA ||
+                        row->subtype == MOULT_PARTITION_NVS_KEYS));
+}
+
+static enum moult_status start_decryption(struct moult_sim_boot *boot)
+{
+    bool is_on;
+    enum moult_status st = moult_sim_switch_read(boot->chip, MOULT_SIM_FLASH_CRYPT, &is_on);
+    moult_sim_flash_encrypt_none(&boot->chip->flash);
+    for (uint32_t i = 0; st == MOULT_OK && is_on && i < boot->table.count; i++) {
+        const struct moult_partition *row = &boot->table.rows[i];
+        if (!is_kept_encrypted(row)) { continue; }
+        st = moult_sim_flash_encrypt(&boot->chip->flash, row->offset, row->size);
+    }
+    return st == MOULT_E_RANGE ? MOULT_E_FORMAT : st;
+}
+
 static enum moult_status decide(struct moult_sim_boot *boot, uint32_t efuse_version,
                                 struct moult_boot_choice *choice)
 {
@@ -261,6 +284,7 @@ enum moult_status moult_sim_boot(struct moult_sim_boot *boot, struct moult_sim_c
     struct moult_boot_choice choice;
     uint32_t efuse_version;
     enum moult_status st = read_table(boot);
+    if (st == MOULT_OK) { st = start_decryption(boot); }
     if (st == MOULT_OK) { st = moult_sim_efuse_read(chip, &efuse_version); }
     if (st == MOULT_OK) { st = decide(boot, efuse_version, &choice); }
     if (st != MOULT_OK) { return st; }

@@ -70,6 +70,7 @@ enum moult_status moult_sim_chip_open(struct moult_sim_chip *chip,
                                     .revision = get_le16(block + REVISION_AT),
                                     .version_bits = kind->secure_version_bits};
     moult_sim_flash_init(&chip->flash, storage, flash_size);
+    if (kind->id == MOULT_CHIP_ESP32) { chip->flash.unit_size = MOULT_SIM_ROW_SIZE; }
     return MOULT_OK;
 }
 

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "formats/bytes.h"
+#include "ports/sim/flash_crypt.h"
 #include "ports/sim/flash_fault.h"
 
 _Static_assert(MOULT_SIM_SECTOR_SIZE % MOULT_SIM_PAGE_SIZE == 0, "whole pages per sector");
+_Static_assert(MOULT_SIM_UNIT_SIZE == MOULT_SIM_CRYPT_UNIT, "one unit");
+_Static_assert(MOULT_SIM_PAGE_SIZE % MOULT_SIM_ROW_SIZE == 0, "whole units per page");
 
 const struct moult_sim_timing moult_sim_timing_typical = {
     .erase_us = 45000, .program_us = 800, .read_us = 20, .read_bytes_per_us = 10};
@@ -19,22 +22,43 @@ void moult_sim_flash_init(struct moult_sim_flash *flash, struct moult_sim_storag
 {
     assert(flash && storage && size > 0 && size % MOULT_SIM_SECTOR_SIZE == 0);
     assert(size <= storage->size);
-    *flash = (struct moult_sim_flash){
-        .storage = storage, .size = size, .timing = moult_sim_timing_typical};
+    *flash = (struct moult_sim_flash){.storage = storage,
+                                      .size = size,
+                                      .unit_size = MOULT_SIM_UNIT_SIZE,
+                                      .timing = moult_sim_timing_typical};
+}
+
+/* Adds [offset, offset + size) to a list of ranges of this flash. */
+static enum moult_status add_range(const struct moult_sim_flash *flash,
+                                   struct moult_sim_range *list, uint32_t *count,
+                                   struct moult_sim_range range)
+{
+    bool is_whole = range.offset % MOULT_SIM_SECTOR_SIZE == 0 &&
+                    range.size % MOULT_SIM_SECTOR_SIZE == 0;
+    bool is_inside =
+        range.offset <= flash->size && range.size <= flash->size - range.offset;
+    if (!is_whole || !is_inside || *count == MOULT_SIM_RANGES_MAX) { return MOULT_E_RANGE; }
+    list[(*count)++] = range;
+    return MOULT_OK;
 }
 
 enum moult_status moult_sim_flash_allow(struct moult_sim_flash *flash, uint32_t offset,
                                         uint32_t size, bool is_encrypted)
 {
-    bool is_whole =
-        offset % MOULT_SIM_SECTOR_SIZE == 0 && size % MOULT_SIM_SECTOR_SIZE == 0;
-    bool is_inside = offset <= flash->size && size <= flash->size - offset;
-    if (!is_whole || !is_inside || flash->allowed_count == MOULT_SIM_RANGES_MAX) {
-        return MOULT_E_RANGE;
-    }
-    flash->allowed[flash->allowed_count++] = (struct moult_sim_range){
-        .offset = offset, .size = size, .is_encrypted = is_encrypted};
-    return MOULT_OK;
+    return add_range(flash, flash->allowed, &flash->allowed_count,
+                     (struct moult_sim_range){offset, size, is_encrypted});
+}
+
+enum moult_status moult_sim_flash_encrypt(struct moult_sim_flash *flash, uint32_t offset,
+                                          uint32_t size)
+{
+    return add_range(flash, flash->crypt, &flash->crypt_count,
+                     (struct moult_sim_range){offset, size, true});
+}
+
+void moult_sim_flash_encrypt_none(struct moult_sim_flash *flash)
+{
+    flash->crypt_count = 0;
 }
 
 void moult_sim_flash_forbid_all(struct moult_sim_flash *flash)
@@ -120,8 +144,24 @@ static enum moult_status finish_page(struct moult_sim_flash *flash, uint32_t off
     return plan.fault == MOULT_SIM_FAULT_NONE ? st : moult_sim_flash_power_off(flash);
 }
 
+/* Whether a byte is kept as ciphertext. Ranges are whole sectors, so its unit is, too. */
+static bool is_ciphertext(const struct moult_sim_flash *flash, uint32_t offset)
+{
+    for (uint32_t i = 0; i < flash->crypt_count; i++) {
+        if (contains(&flash->crypt[i], offset, 1)) { return true; }
+    }
+    return false;
+}
+
+/* How a write of the sector is to be done. */
+struct write_rules {
+    bool once;    /* encrypted units: no second program before an erase */
+    bool ciphers; /* and they are really encrypted */
+};
+
 static enum moult_status program_page(struct moult_sim_flash *flash, uint32_t offset,
-                                      const uint8_t *data, uint32_t size, bool is_encrypted)
+                                      const uint8_t *data, uint32_t size,
+                                      struct write_rules rules)
 {
     uint8_t before[MOULT_SIM_PAGE_SIZE], after[MOULT_SIM_PAGE_SIZE];
     assert(size > 0 && size <= sizeof before);
@@ -129,20 +169,59 @@ static enum moult_status program_page(struct moult_sim_flash *flash, uint32_t of
     if (st != MOULT_OK) { return st; }
 
     bool is_silent = moult_sim_fault_is_silent(flash, offset);
-    if (is_encrypted && !is_silent && !moult_bytes_all(before, size, 0xff)) {
+    if (rules.once && !is_silent && !moult_bytes_all(before, size, 0xff)) {
         return panic_at(flash, "second program of an encrypted unit", offset);
     }
+    memcpy(after, data, size);
+    for (uint32_t i = 0; rules.ciphers && i < size; i += MOULT_SIM_UNIT_SIZE) {
+        moult_sim_encrypt_unit(offset + i, after + i);
+    }
     for (uint32_t i = 0; i < size; i++) {
-        after[i] = before[i] & data[i];
-        if (after[i] != data[i] && !is_silent) {
+        uint8_t wanted = after[i];
+        after[i] &= before[i];
+        if (after[i] != wanted && !is_silent) {
             return panic_at(flash, "program of a bit from 0 to 1", offset + i);
         }
     }
     return finish_page(flash, offset, before, after, size);
 }
 
-enum moult_status moult_sim_flash_read(struct moult_sim_flash *flash, uint32_t offset,
-                                       uint8_t *out, uint32_t size)
+/* --- Reading ------------------------------------------------------------------------- */
+
+/* Cells into out, with what faults make of them this time. */
+static enum moult_status read_cells(struct moult_sim_flash *flash, uint32_t offset,
+                                    uint8_t *out, uint32_t size)
+{
+    enum moult_status st = moult_sim_storage_read(flash->storage, offset, out, size);
+    moult_sim_fault_blur(flash, offset, out, size);
+    return st;
+}
+
+typedef enum moult_status (*read_fn)(struct moult_sim_flash *flash, uint32_t offset,
+                                     uint8_t *out, uint32_t size);
+
+/* size bytes at offset, which may begin and end inside a unit, decrypted where that is on;
+ * `cells` reads whole units. */
+static enum moult_status read_plain(struct moult_sim_flash *flash, read_fn cells,
+                                    uint32_t offset, uint8_t *out, uint32_t size)
+{
+    for (uint32_t done = 0; done < size;) {
+        uint8_t unit[MOULT_SIM_UNIT_SIZE];
+        uint32_t at = offset + done, skip = at % MOULT_SIM_UNIT_SIZE;
+        uint32_t part = MOULT_SIM_UNIT_SIZE - skip;
+        if (part > size - done) { part = size - done; }
+        enum moult_status st = cells(flash, at - skip, unit, sizeof unit);
+        if (st != MOULT_OK) { return st; }
+        if (is_ciphertext(flash, at)) { moult_sim_decrypt_unit(at - skip, unit); }
+        memcpy(out + done, unit + skip, part);
+        done += part;
+    }
+    return MOULT_OK;
+}
+
+/* Counts a read and its time; whether it can be done. */
+static enum moult_status begin_read(struct moult_sim_flash *flash, uint32_t offset,
+                                    uint32_t size)
 {
     if (offset > flash->size || size > flash->size - offset) {
         return panic_at(flash, "read outside the flash", offset);
@@ -150,11 +229,59 @@ enum moult_status moult_sim_flash_read(struct moult_sim_flash *flash, uint32_t o
     if (flash->is_off) { return MOULT_E_IO; }
     bool fails = moult_sim_fault_fails_read(flash, offset, size);
     flash->busy_us += flash->timing.read_us + size / flash->timing.read_bytes_per_us;
-    if (fails) { return MOULT_E_IO; }
-    enum moult_status st = moult_sim_storage_read(flash->storage, offset, out, size);
-    moult_sim_fault_blur(flash, offset, out, size);
-    return st;
+    return fails ? MOULT_E_IO : MOULT_OK;
 }
+
+enum moult_status moult_sim_flash_read_raw(struct moult_sim_flash *flash, uint32_t offset,
+                                           uint8_t *out, uint32_t size)
+{
+    enum moult_status st = begin_read(flash, offset, size);
+    return st == MOULT_OK ? read_cells(flash, offset, out, size) : st;
+}
+
+enum moult_status moult_sim_flash_read(struct moult_sim_flash *flash, uint32_t offset,
+                                       uint8_t *out, uint32_t size)
+{
+    if (flash->crypt_count == 0) {
+        return moult_sim_flash_read_raw(flash, offset, out, size);
+    }
+    enum moult_status st = begin_read(flash, offset, size);
+    return st == MOULT_OK ? read_plain(flash, read_cells, offset, out, size) : st;
+}
+
+static enum moult_status peek_cells(struct moult_sim_flash *flash, uint32_t offset,
+                                    uint8_t *out, uint32_t size)
+{
+    return moult_sim_storage_read(flash->storage, offset, out, size);
+}
+
+enum moult_status moult_sim_flash_peek(const struct moult_sim_flash *flash, uint32_t offset,
+                                       uint8_t *out, uint32_t size)
+{
+    assert(offset <= flash->size && size <= flash->size - offset);
+    struct moult_sim_flash copy = *flash; /* nothing of it changes: not a read */
+    return read_plain(&copy, peek_cells, offset, out, size);
+}
+
+enum moult_status moult_sim_flash_load(struct moult_sim_flash *flash, uint32_t offset,
+                                       const uint8_t *data, uint32_t size)
+{
+    assert(offset % MOULT_SIM_UNIT_SIZE == 0 && size % MOULT_SIM_UNIT_SIZE == 0);
+    assert(offset <= flash->size && size <= flash->size - offset);
+    for (uint32_t done = 0; done < size; done += MOULT_SIM_UNIT_SIZE) {
+        uint8_t unit[MOULT_SIM_UNIT_SIZE];
+        memcpy(unit, data + done, sizeof unit);
+        if (is_ciphertext(flash, offset + done)) {
+            moult_sim_encrypt_unit(offset + done, unit);
+        }
+        enum moult_status st =
+            moult_sim_storage_write(flash->storage, offset + done, unit, sizeof unit);
+        if (st != MOULT_OK) { return st; }
+    }
+    return MOULT_OK;
+}
+
+/* --- Writing ------------------------------------------------------------------------- */
 
 enum moult_status moult_sim_flash_program(struct moult_sim_flash *flash, uint32_t offset,
                                           const uint8_t *data, uint32_t size)
@@ -163,14 +290,15 @@ enum moult_status moult_sim_flash_program(struct moult_sim_flash *flash, uint32_
     if (size == 0) { return MOULT_OK; }
     const struct moult_sim_range *range = writable(flash, offset, size);
     if (!range) { return MOULT_E_INTERNAL; }
-    bool is_encrypted = range->is_encrypted;
-    if (is_encrypted && (offset % MOULT_SIM_UNIT_SIZE || size % MOULT_SIM_UNIT_SIZE)) {
-        return panic_at(flash, "encrypted program off the 16-byte unit", offset);
+    bool ciphers = is_ciphertext(flash, offset);
+    struct write_rules rules = {.once = ciphers || range->is_encrypted, .ciphers = ciphers};
+    if (rules.once && (offset % flash->unit_size || size % flash->unit_size)) {
+        return panic_at(flash, "encrypted program off the unit", offset);
     }
     while (size > 0) {
         uint32_t room = MOULT_SIM_PAGE_SIZE - offset % MOULT_SIM_PAGE_SIZE;
         uint32_t part = size < room ? size : room;
-        enum moult_status st = program_page(flash, offset, data, part, is_encrypted);
+        enum moult_status st = program_page(flash, offset, data, part, rules);
         if (st != MOULT_OK) { return st; }
         offset += part;
         data += part;

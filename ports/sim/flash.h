@@ -29,6 +29,7 @@
 #define MOULT_SIM_SECTOR_SIZE 4096u /* bytes erased together */
 #define MOULT_SIM_PAGE_SIZE 256u    /* bytes programmed at most together */
 #define MOULT_SIM_UNIT_SIZE 16u     /* bytes encrypted together, where encryption is on */
+#define MOULT_SIM_ROW_SIZE 32u      /* what ESP32 writes at once there */
 #define MOULT_SIM_RANGES_MAX 24u    /* allowed ranges: 16 slots, otadata, nvs, data */
 #define MOULT_SIM_PLANS_MAX 8u      /* faults planned at once: nested cuts, and some more */
 #define MOULT_SIM_DEFECTS_MAX 8u    /* broken places of one chip */
@@ -93,7 +94,7 @@ extern const struct moult_sim_timing moult_sim_timing_typical, moult_sim_timing_
 
 struct moult_sim_range {
     uint32_t offset, size; /* bytes */
-    bool is_encrypted;     /* 16-byte units, written once per erase */
+    bool is_encrypted;     /* whole units, written once per erase */
 };
 
 struct moult_sim_flash {
@@ -101,7 +102,10 @@ struct moult_sim_flash {
     uint32_t size;                     /* bytes of flash; storage may hold more behind */
     struct moult_sim_range allowed[MOULT_SIM_RANGES_MAX];
     uint32_t allowed_count;
-    struct moult_sim_range protected; /* size 0: none */
+    struct moult_sim_range protected;                   /* size 0: none */
+    struct moult_sim_range crypt[MOULT_SIM_RANGES_MAX]; /* kept as ciphertext */
+    uint32_t crypt_count;
+    uint32_t unit_size; /* of writes where encrypted: MOULT_SIM_UNIT_SIZE, or _ROW_SIZE */
     struct moult_sim_plan plans[MOULT_SIM_PLANS_MAX];
     struct moult_sim_defect defects[MOULT_SIM_DEFECTS_MAX];
     struct moult_sim_timing timing; /* typical, until set otherwise */
@@ -142,6 +146,15 @@ MOULT_MUST_CHECK enum moult_status moult_sim_flash_allow(struct moult_sim_flash 
 /* Forgets all allowed and protected ranges: what a reset does. */
 void moult_sim_flash_forbid_all(struct moult_sim_flash *flash);
 
+/* Flash encryption: what the range holds is ciphertext from now on, and read and program
+ * are the decrypting and encrypting ones. Whole sectors. Erased flash then reads as noise:
+ * ask moult_sim_flash_read_raw() whether it is blank. MOULT_OK; MOULT_E_RANGE. */
+MOULT_MUST_CHECK enum moult_status moult_sim_flash_encrypt(struct moult_sim_flash *flash,
+                                                           uint32_t offset, uint32_t size);
+
+/* Forgets all encrypted ranges: their content reads as it is. */
+void moult_sim_flash_encrypt_none(struct moult_sim_flash *flash);
+
 /* Makes writes into the range a panic even where allowed: the slot that is running. */
 void moult_sim_flash_protect(struct moult_sim_flash *flash, uint32_t offset, uint32_t size);
 
@@ -157,6 +170,23 @@ void moult_sim_flash_power_on(struct moult_sim_flash *flash);
 MOULT_MUST_CHECK enum moult_status moult_sim_flash_read(struct moult_sim_flash *flash,
                                                         uint32_t offset, uint8_t *out,
                                                         uint32_t size);
+
+/* As read, without decryption. */
+MOULT_MUST_CHECK enum moult_status moult_sim_flash_read_raw(struct moult_sim_flash *flash,
+                                                            uint32_t offset, uint8_t *out,
+                                                            uint32_t size);
+
+/* What the cells hold, decrypted, also without power and whatever is broken: for a test
+ * that wants to know, no operation. MOULT_OK; MOULT_E_IO: storage. */
+MOULT_MUST_CHECK enum moult_status moult_sim_flash_peek(const struct moult_sim_flash *flash,
+                                                        uint32_t offset, uint8_t *out,
+                                                        uint32_t size);
+
+/* What a programmer with a cable does: the bytes, encrypted where that is on, whatever was
+ * there and is allowed. Whole units; no operation. MOULT_OK; MOULT_E_IO: storage. */
+MOULT_MUST_CHECK enum moult_status moult_sim_flash_load(struct moult_sim_flash *flash,
+                                                        uint32_t offset,
+                                                        const uint8_t *data, uint32_t size);
 
 /* Programs size bytes, page by page: the flash then holds old AND new. Size 0 does nothing.
  * A sector that only claimed to be erased is no panic: its driver cannot know.

@@ -68,15 +68,21 @@ static int32_t flash_write(void *context, uint32_t slot, uint32_t offset,
         moult_sim_flash_program(&port->boot.chip->flash, at, data, (uint32_t)size));
 }
 
+/* Of the cells themselves: erased flash decrypts to noise. */
 static int32_t flash_is_erased(void *context, uint32_t slot, uint32_t offset, size_t size,
                                bool *is_erased)
 {
+    struct moult_sim_port *port = context;
     uint8_t found[MOULT_SIM_PAGE_SIZE];
+    uint32_t at;
     *is_erased = true;
-    for (size_t done = 0; done < size;) {
-        size_t part = size - done < sizeof found ? size - done : sizeof found;
-        int32_t result = flash_read(context, slot, offset + (uint32_t)done, found, part);
-        if (result) { return result; }
+    if (!locate(port, slot, offset, size, &at)) { return MOULT_SIM_ESP_INVALID_SIZE; }
+    for (uint32_t done = 0; done < size;) {
+        uint32_t part = (uint32_t)size - done;
+        if (part > sizeof found) { part = sizeof found; }
+        enum moult_status st =
+            moult_sim_flash_read_raw(&port->boot.chip->flash, at + done, found, part);
+        if (st != MOULT_OK) { return flash_result(st); }
         if (!moult_bytes_all(found, part, 0xff)) { *is_erased = false; }
         done += part;
     }

@@ -123,6 +123,106 @@ static void test_encrypted_units_are_written_once_and_whole(void)
     check(panic_text && strstr(panic_text, "second program"));
 }
 
+/* --- Flash encryption ---------------------------------------------------------------- */
+
+static void fresh_encrypted(void)
+{
+    fresh();
+    if (moult_sim_flash_encrypt(&flash, DATA_AT, 0x2000) != MOULT_OK) { abort(); }
+}
+
+static void test_encrypted_bytes_are_read_back_as_they_were_written(void)
+{
+    uint8_t data[512], found[512];
+    for (unsigned i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i / 16 % 2 ? 7 : i); /* every other unit the same */
+    }
+    fresh_encrypted();
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, data, sizeof data), MOULT_OK);
+    for (uint32_t from = 0; from < 40; from++) { /* any alignment */
+        check_equal(moult_sim_flash_read(&flash, DATA_AT + from, found, 100), MOULT_OK);
+        check_bytes(found, data + from, 100);
+    }
+    check_equal(moult_sim_flash_read_raw(&flash, DATA_AT, found, sizeof found), MOULT_OK);
+    check(memcmp(found, data, sizeof data) != 0);
+    check(memcmp(found + 16, found + 48, 16) != 0); /* the same unit elsewhere */
+    check_equal(moult_sim_flash_peek(&flash, DATA_AT, found, sizeof found), MOULT_OK);
+    check_bytes(found, data, sizeof data);
+}
+
+static void test_erased_flash_decrypts_to_noise(void)
+{
+    uint8_t found[64];
+    fresh_encrypted();
+    check_equal(moult_sim_flash_read(&flash, DATA_AT, found, sizeof found), MOULT_OK);
+    for (unsigned i = 0; i < sizeof found; i += 16) {
+        check(!moult_bytes_all(found + i, 16, 0xff));
+    }
+    check_equal(moult_sim_flash_read_raw(&flash, DATA_AT, found, sizeof found), MOULT_OK);
+    check(moult_bytes_all(found, sizeof found, 0xff));
+    check_equal(moult_sim_flash_read(&flash, DATA_AT + 0x2000, found, 16), MOULT_OK);
+    check(moult_bytes_all(found, 16, 0xff)); /* behind the range */
+}
+
+static unsigned count_wrong(const uint8_t *data, uint32_t size)
+{
+    uint8_t found[512];
+    unsigned wrong = 0;
+    if (moult_sim_flash_peek(&flash, DATA_AT, found, size) != MOULT_OK) { abort(); }
+    for (uint32_t i = 0; i < size; i++) {
+        wrong += found[i] != data[i];
+    }
+    return wrong;
+}
+
+static void test_one_wrong_bit_spoils_its_whole_unit_and_no_other(void)
+{
+    uint8_t data[64] = {0};
+    fresh_encrypted();
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, data, sizeof data), MOULT_OK);
+    check_equal(moult_sim_flash_flip(&flash, DATA_AT + 20, 3), MOULT_OK);
+    unsigned wrong = count_wrong(data, sizeof data);
+    check(wrong >= 12 && wrong <= 16);
+    check_equal(count_wrong(data, 16), 0);
+
+    fresh_encrypted(); /* a torn write: the unit where it tears is noise, not a prefix */
+    flash.plans[0] =
+        (struct moult_sim_plan){.fault = MOULT_SIM_CUT_TORN, .at = 1, .torn_size = 24};
+    check_equal(moult_sim_flash_program(&flash, DATA_AT, data, sizeof data), MOULT_E_IO);
+    check_equal(count_wrong(data, 16), 0);
+    wrong = count_wrong(data, 32);
+    check(wrong >= 12 && wrong <= 16);
+}
+
+static void test_rules_of_encrypted_writes(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t unit_size, offset, size;
+        enum moult_status status;
+    } rows[] = {
+        {"whole unit", 16, 0, 16, MOULT_OK},
+        {"half a unit", 16, 0, 8, MOULT_E_INTERNAL},
+        {"off the unit", 16, 8, 16, MOULT_E_INTERNAL},
+        {"whole row", 32, 0, 32, MOULT_OK},
+        {"half a row", 32, 0, 16, MOULT_E_INTERNAL},
+    };
+    const uint8_t zeros[32] = {0};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        check_row(rows[i].name);
+        fresh_encrypted();
+        flash.unit_size = rows[i].unit_size;
+        check_equal(
+            moult_sim_flash_program(&flash, DATA_AT + rows[i].offset, zeros, rows[i].size),
+            rows[i].status);
+    }
+    check_row("twice");
+    check_equal(moult_sim_flash_program(&flash, DATA_AT + 64, zeros, 32), MOULT_OK);
+    check_equal(moult_sim_flash_program(&flash, DATA_AT + 64, zeros, 32), MOULT_E_INTERNAL);
+    check(panic_text && strstr(panic_text, "second program"));
+    check_row(NULL);
+}
+
 static void test_allow_wants_whole_sectors_and_has_a_limit(void)
 {
     fresh();
@@ -457,6 +557,10 @@ int main(void)
     check_run(test_program_is_counted_by_page);
     check_run(test_impossible_accesses_panic);
     check_run(test_encrypted_units_are_written_once_and_whole);
+    check_run(test_encrypted_bytes_are_read_back_as_they_were_written);
+    check_run(test_erased_flash_decrypts_to_noise);
+    check_run(test_one_wrong_bit_spoils_its_whole_unit_and_no_other);
+    check_run(test_rules_of_encrypted_writes);
     check_run(test_allow_wants_whole_sectors_and_has_a_limit);
     check_run(test_faults_of_a_program);
     check_run(test_mixed_program_clears_some_bits_and_sets_none);
