@@ -75,7 +75,10 @@ static void renew(struct moult_session *s)
 {
     struct moult_plan *plan = &s->plan;
     bool is_new_order = memcmp(plan->deployment, s->offer.deployment, 16) != 0;
-    if (is_new_order) { plan->attempts = 0; }
+    if (is_new_order) {
+        plan->attempts = 0;
+        s->transfer.begun_ms = 0; /* its deadline counts from its own first byte */
+    }
     memcpy(plan->deployment, s->offer.deployment, 16);
     plan->from = s->offer.from;
     plan->confirm_timeout_s = s->offer.confirm_timeout_s;
@@ -123,6 +126,7 @@ static enum moult_state start(struct moult_session *s)
     s->plan.stage = MOULT_STAGE_NONE; /* until it is journalled */
     memset(&s->transfer.mark, 0, sizeof s->transfer.mark);
     s->transfer.changes = 0;
+    s->transfer.begun_ms = 0;
     s->transfer.is_second = false;
     s->is_verified_here = false;
     moult_note(s, MOULT_LOG_INFO, MOULT_LOG_PLAN, (uint32_t)s->plan.sequence, s->plan.size);

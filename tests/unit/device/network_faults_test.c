@@ -7,8 +7,8 @@
  * for the sector in hand, unless the file itself turned out to be another one.
  *
  * NETWORK_FULL=1 (make soak) takes a longer file, of three sectors, and every byte for
- * every fault. Otherwise the bytes are shared out among the faults, and every fault has those at
- * the edges of sectors and file.
+ * every fault. Otherwise the bytes are shared out among the faults, and every fault has
+ * those at the edges of sectors and file.
  */
 #include <stdio.h>
 #include <stdlib.h>

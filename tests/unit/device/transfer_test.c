@@ -237,6 +237,24 @@ static void test_a_deployment_that_failed_is_not_tried_again(void)
     check(world_runs(&w, &w.new));
 }
 
+static void test_the_deadline_of_one_order_does_not_count_for_the_next(void)
+{
+    begin();
+    w.transfer = WORLD_FLIPPED;
+    w.config.transfer_deadline_s = 1800;
+    check(boots());
+    check(world_hears(&w, MOULT_D_XFER_DIGEST));
+    w.action = MOULT_ACTION_NONE;
+    while (w.now_ms < 2 * 3600000) {
+        check(world_step(&w));
+    }
+    w.transfer = WORLD_GOOD;
+    w.action = MOULT_ACTION_INSTALL;
+    world_deployment(&w, '2');
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+}
+
 static void test_small_pieces_give_the_same_image(void)
 {
     begin();
@@ -328,6 +346,7 @@ int main(void)
     check_run(test_an_update_wears_no_sector_more_than_it_must);
     check_run(test_the_policy_may_grant_attempts);
     check_run(test_a_deployment_that_failed_is_not_tried_again);
+    check_run(test_the_deadline_of_one_order_does_not_count_for_the_next);
     check_run(test_small_pieces_give_the_same_image);
     check_run(test_paused_nothing_is_fetched_and_check_ins_go_on);
     check_run(test_a_throttle_is_obeyed);
