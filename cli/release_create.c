@@ -11,6 +11,7 @@
 #include <time.h>
 #include "cli/finding.h"
 #include "cli/image_report.h"
+#include "cli/release_components.h"
 #include "cli/release_keys.h"
 #include "cli/release_report.h"
 #include "keys/openssl_crypto.h"
@@ -33,6 +34,8 @@ enum {
     OPT_NOTES,
     OPT_SECURITY,
     OPT_MANDATORY,
+    OPT_COMPONENT,
+    OPT_NEEDS,
     OPT_FORCE,
 };
 
@@ -60,6 +63,11 @@ static const struct cli_option options[] = {
     [OPT_NOTES] = {"notes", 0, "FILE", "its SHA-256 goes into the release", CLI_FILE},
     [OPT_SECURITY] = {"security", 0, NULL, "it fixes a weakness", CLI_FLAG},
     [OPT_MANDATORY] = {"mandatory", 0, NULL, "users may not decline it", CLI_FLAG},
+    [OPT_COMPONENT] = {"component", 'c', "ID=FILE",
+                       "data to go with it, ID:LABEL=FILE for a partition; repeatable",
+                       CLI_LIST},
+    [OPT_NEEDS] = {"needs", 0, "ID:OTHER:N",
+                   "component ID needs OTHER from sequence N on; repeatable", CLI_LIST},
     [OPT_FORCE] = {"force", 'f', NULL, "overwrite FILE", CLI_FLAG},
 };
 
@@ -212,7 +220,10 @@ static int fill_release(struct creation *creation)
     if (cli_has(cli, OPT_SECURITY)) { release->flags |= MOULT_RELEASE_FLAG_SECURITY; }
     if (cli_has(cli, OPT_MANDATORY)) { release->flags |= MOULT_RELEASE_FLAG_MANDATORY; }
     if (release->flags != 0) { release->present |= 1u << MOULT_RELEASE_FLAGS; }
-    int code = take_document(creation, OPT_SBOM, MOULT_RELEASE_SBOM, &release->sbom);
+    int code = release_components_add(cli, OPT_COMPONENT, OPT_NEEDS, release);
+    if (code == CLI_OK) {
+        code = take_document(creation, OPT_SBOM, MOULT_RELEASE_SBOM, &release->sbom);
+    }
     if (code == CLI_OK) {
         code = take_document(creation, OPT_PROVENANCE, MOULT_RELEASE_PROVENANCE,
                              &release->provenance);
@@ -224,6 +235,18 @@ static int fill_release(struct creation *creation)
 }
 
 /* --- signing --- */
+
+/* The files that belong to it, as upload wants them. */
+static const char *files_of(struct creation *creation)
+{
+    struct cli *cli = creation->cli;
+    const char *files = creation->image_path;
+    for (unsigned i = 0; i < cli_count(cli, OPT_COMPONENT); i++) {
+        const char *given = cli_item(cli, OPT_COMPONENT, i);
+        files = cli_text(cli, "%s %s", files, given + strcspn(given, "=") + 1);
+    }
+    return files;
+}
 
 /* With too few signatures for the threshold the file is still of use: the others add
  * theirs. */
@@ -242,7 +265,7 @@ static int tell(struct creation *creation, const char *out, struct moult_bytes e
     if (st != MOULT_OK) { return statement_fail(cli, out, st, &finding); }
     if (cli->global.json) { return cli_json(cli, release_report_json(cli, report)); }
     release_report_print(cli, report);
-    cli_say(cli, "Next: moult release upload %s %s\n", out, creation->image_path);
+    cli_say(cli, "Next: moult release upload %s %s\n", out, files_of(creation));
     return CLI_OK;
 }
 

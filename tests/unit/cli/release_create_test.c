@@ -234,6 +234,78 @@ static void test_a_threshold_that_is_not_reached_is_said_and_refused_later(void 
     expect("release inspect m.bin.release --keyset two.cbor", CLI_OK, "valid");
 }
 
+/* --- data components --- */
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void test_data_components_go_with_the_application_in_ascending_order(void **state)
+{
+    (void)state; /* cmocka's signature */
+    write_file("www.bin", "a page");
+    write_file("motor.bin", "firmware");
+    json_t *made = json_of("release create m.bin --dir . --out parts.release "
+                           "--component 16=motor.bin --component 1:www=www.bin "
+                           "--needs 16:0:5 --needs 16:1:4 --needs 0:1:3 --json");
+    json_t *components = json_object_get(made, "components");
+    assert_int_equal(json_array_size(components), 3);
+    json_t *www = json_array_get(components, 1), *motor = json_array_get(components, 2);
+    assert_int_equal(number(www, "component"), 1);
+    assert_int_equal(number(www, "size"), 6);
+    assert_string_equal(json_string_value(json_object_get(www, "partition")), "www");
+    assert_string_equal(json_string_value(json_object_get(www, "format")), "raw");
+    assert_string_equal(json_string_value(json_object_get(www, "chip")), "any");
+    assert_int_equal(number(motor, "component"), 16);
+    assert_true(json_is_null(json_object_get(motor, "partition")));
+    json_t *needs = json_object_get(motor, "needs");
+    assert_int_equal(json_array_size(needs), 2);
+    assert_int_equal(number(json_array_get(needs, 1), "component"), 1);
+    json_decref(made);
+    expect("release inspect parts.release --keyset keyset.cbor", CLI_OK,
+           "needs         app of sequence 5 or later");
+    expect("release create m.bin --dir . --out next.release --component 1=www.bin", CLI_OK,
+           "moult release upload next.release m.bin www.bin");
+}
+
+static void test_components_that_are_not_understood_are_refused(void **state)
+{
+    (void)state; /* cmocka's signature */
+    static const struct {
+        const char *options, *said;
+    } rows[] = {
+        {"-c 0=www.bin", "ID 1 or 3 to 255"},
+        {"-c 2=www.bin", "ID 1 or 3 to 255"},
+        {"-c 256=www.bin", "ID 1 or 3 to 255"},
+        {"-c www.bin", "ID 1 or 3 to 255"},
+        {"-c 1:=www.bin", "ID 1 or 3 to 255"},
+        {"-c 1:seventeen-letters=www.bin", "ID 1 or 3 to 255"},
+        {"-c 1=", "ID 1 or 3 to 255"},
+        {"-c 1=www.bin -c 1=motor.bin", "each component once"},
+        {"-c 1=www.bin -c 3=www.bin -c 4=www.bin -c 5=www.bin", "at most 3 components"},
+        {"-c 1=empty.bin", "empty"},
+        {"-c 1=www.bin --needs 1:1:3", "ID:OTHER:SEQUENCE"},
+        {"-c 1=www.bin --needs 1:0", "ID:OTHER:SEQUENCE"},
+        {"-c 1=www.bin --needs 16:0:3", "a component of it"},
+    };
+    write_file("www.bin", "a page");
+    write_file("motor.bin", "firmware");
+    write_file("empty.bin", "");
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char words[160];
+        snprintf(words, sizeof words, "release create m.bin --dir . --out bad.release %s",
+                 rows[i].options);
+        expect(words, CLI_USAGE, rows[i].said);
+        assert_int_not_equal(access("bad.release", F_OK), 0);
+    }
+    expect("release create m.bin --dir . --out bad.release -c 1=nowhere.bin", CLI_ERROR,
+           "nowhere.bin");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +319,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_a_threshold_that_is_not_reached_is_said_and_refused_later, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_data_components_go_with_the_application_in_ascending_order, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(test_components_that_are_not_understood_are_refused,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

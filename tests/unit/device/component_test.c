@@ -621,6 +621,44 @@ static void forget_parts(struct world *world)
     world->kv_fails = "parts";
 }
 
+/* The journal's plan is lost in the trial: nobody will confirm, so nothing may follow. */
+static void test_nothing_is_applied_on_trial_without_a_plan(void)
+{
+    begin();
+    check(component_world_boot(&cw, MOULT_RESET_POWER_ON));
+    check(world_until(w, "REBOOT"));
+    while (!world_runs(w, &w->new)) {
+        check(component_world_step(&cw));
+    }
+    check(w->port.kv_erase(w->port.context, "plan.0") == 0);
+    check(w->port.kv_erase(w->port.context, "plan.1") == 0);
+    for (unsigned i = 0; i < 400; i++) {
+        check(component_world_step(&cw));
+    }
+    check(world_runs(w, &w->new) && has(1, 2, 1));
+}
+
+static void no_way_back(struct world *world)
+{
+    world->mark_invalid_error = world->set_boot_error = 1;
+}
+
+/* A bootloader without rollback, and no slot to go back to: the condemned image stays. */
+static void test_nothing_is_applied_for_an_image_that_failed_and_stays(void)
+{
+    begin();
+    w->device.build.has_rollback = false;
+    w->health[2] = MOULT_HEALTH_FAILED;
+    w->hook_state = "ROLLBACK";
+    w->hook = no_way_back;
+    check(component_world_boot(&cw, MOULT_RESET_POWER_ON));
+    check(world_until(w, "ROLLBACK"));
+    for (unsigned i = 0; i < 400; i++) {
+        check(component_world_step(&cw));
+    }
+    check(world_runs(w, &w->new) && has(1, 2, 1));
+}
+
 static void test_nothing_live_is_touched_before_it_is_journalled(void)
 {
     begin();
@@ -662,6 +700,8 @@ int main(void)
     check_run(test_an_activation_is_not_repeated_with_rotten_data);
     check_run(test_an_activation_is_repeated_when_the_data_is_right);
     check_run(test_a_journal_that_cannot_be_written_arms_nothing);
+    check_run(test_nothing_is_applied_on_trial_without_a_plan);
+    check_run(test_nothing_is_applied_for_an_image_that_failed_and_stays);
     check_run(test_nothing_live_is_touched_before_it_is_journalled);
     world_forget(w);
     component_world_free(&fresh);
