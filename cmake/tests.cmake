@@ -10,7 +10,7 @@ set(slow_tests device/every_bit keys/sb_signer device/network_faults server/base
                device/secure_boot device/store_faults device/encrypted
                ports/posix/mqtt ports/sim/nvs examples/energy-meter/host/device server/http/http_limits
                server/http/http_tls server/http/handle_artifact
-               server/http/handle_checkin server/http/operator_api server/control/rollouts server/control/fleet server/control/checkin
+               server/http/handle_checkin server/http/operator_api server/control/rollout_sweep server/control/rollouts server/control/fleet server/control/checkin
                server/control/threads server/rollout/model tools/codes tools/banned)
 
 add_library(moult_test_support STATIC)

@@ -186,6 +186,16 @@ static enum moult_status saw_running(struct visit *v)
     return assigned_step(a, &event, NULL, &effect);
 }
 
+/* A rollout is aborted at once, its devices batch by batch: who comes before his batch is
+ * met here. */
+static enum moult_status stop_if_aborted(struct visit *v)
+{
+    struct assigned *a = &v->assigned;
+    if (!a->is_there || a->slot->work->sweep.verb != SWEEP_ABORT) { return MOULT_OK; }
+    bool may_stop = a->engine.state <= ASSIGNMENT_VERIFIED;
+    return may_stop ? assigned_stop(a) : MOULT_OK;
+}
+
 /* An abort reaches a busy device here: it is told to drop its plan, and that ends it. */
 static enum moult_status stop_if_told(struct visit *v)
 {
@@ -273,6 +283,7 @@ static enum moult_status work(struct visit *v)
         st = reports_apply(a, v->request->message->reports, v->result, &v->went_rebooting);
     }
     if (st == MOULT_OK) { st = saw_running(v); }
+    if (st == MOULT_OK) { st = stop_if_aborted(v); }
     if (st == MOULT_OK) { st = stop_if_told(v); }
     if (st == MOULT_OK) { st = withdraw_if_paused(v); }
     if (st == MOULT_OK) { st = assigned_save(a); }

@@ -18,6 +18,17 @@
 
 #define ROLLOUTS_MAX 4096u
 
+/* Stored: never renumber. */
+enum sweep_verb { SWEEP_NONE = 0, SWEEP_ABORT = 1, SWEEP_RETRY = 2 };
+
+/* A verb on its way through the rollout's devices; rollout_sweep.h. */
+struct rollout_sweep {
+    enum sweep_verb verb;
+    uint8_t state;    /* of the rows that are looked at now */
+    int64_t asked_ms; /* rows that got into their state later are not meant */
+    int64_t after;    /* num of the device looked at last */
+};
+
 struct control_rollout {
     int64_t num;
     uint8_t id[16];
@@ -29,6 +40,7 @@ struct control_rollout {
     int64_t created_ms;
     char created_by[STORE_NAME_SIZE];
     uint32_t revision; /* counts changes of state; the ETag */
+    struct rollout_sweep sweep;
     struct rollout engine;
 };
 

@@ -81,6 +81,9 @@ static bool may_replace(struct planning *p, const struct device_durable *d)
         return false;
     }
     p->busy_in = slot->work->name;
+    bool is_stopping = slot->work->engine.state == ROLLOUT_ABORTED &&
+                       d->assigned_state <= ASSIGNMENT_AWAITING_CONSENT;
+    if (is_stopping) { return true; } /* its abort has not come to this device yet */
     return d->assigned_state <= ASSIGNMENT_VERIFIED &&
            p->draft->release.sequence > other.sequence;
 }

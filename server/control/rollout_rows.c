@@ -95,6 +95,10 @@ void rollout_from_row(const struct store_rollout *row, struct control_rollout *r
     r->created_ms = row->created_ms;
     memcpy(r->created_by, row->created_by, sizeof r->created_by);
     r->revision = row->revision;
+    r->sweep = (struct rollout_sweep){.verb = (enum sweep_verb)row->sweep,
+                                      .state = row->sweep_state,
+                                      .asked_ms = row->sweep_asked_ms,
+                                      .after = row->sweep_after};
     r->engine.state = (enum rollout_state)row->state;
     r->engine.mode = (enum rollout_mode)row->mode;
     r->engine.phase_count = row->phase_count;
@@ -122,6 +126,10 @@ void rollout_to_row(const struct control_rollout *r, const char *selector,
     row->created_ms = r->created_ms;
     memcpy(row->created_by, r->created_by, sizeof row->created_by);
     row->revision = r->revision;
+    row->sweep = (uint8_t)r->sweep.verb;
+    row->sweep_state = r->sweep.state;
+    row->sweep_asked_ms = r->sweep.asked_ms;
+    row->sweep_after = r->sweep.after;
     row->state = (uint8_t)r->engine.state;
     row->mode = (uint8_t)r->engine.mode;
     row->phase_count = r->engine.phase_count;

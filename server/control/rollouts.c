@@ -10,6 +10,7 @@
 #include "server/control/ids.h"
 #include "server/control/page.h"
 #include "server/control/problem.h"
+#include "server/control/rollout_sweep.h"
 #include "server/control/rollout_work.h"
 #include "server/control/views.h"
 
@@ -120,99 +121,6 @@ enum moult_status control_rollout_devices(const struct control_call *call, const
 
 /* --- verbs ---------------------------------------------------------------------------- */
 
-/* Devices of a rollout in some states: collected first, since rows must not change under a
- * walk. */
-struct collected {
-    struct store_assignment *rows; /* owned */
-    size_t count, capacity;
-    bool is_short;
-};
-
-static bool collect(void *context, const struct store_assignment *row)
-{
-    struct collected *c = context;
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity ? c->capacity * 2 : 256;
-        struct store_assignment *rows = mem_resize(c->rows, capacity * sizeof *rows);
-        c->is_short = !rows;
-        if (!rows) { return false; }
-        c->rows = rows;
-        c->capacity = capacity;
-    }
-    c->rows[c->count++] = *row;
-    return true;
-}
-
-static enum moult_status collect_states(const struct control_call *call, int64_t rollout,
-                                        const uint8_t *states, struct collected *out)
-{
-    enum moult_status st = MOULT_OK;
-    for (size_t i = 0; states[i] != 0 && st == MOULT_OK; i++) {
-        struct store_assignment_query query = {.rollout = rollout, .state = states[i]};
-        st = store_assignment_each(call->db, &query, collect, out);
-    }
-    return st == MOULT_OK && out->is_short ? MOULT_E_NOMEM : st;
-}
-
-/* Whether no other assignment holds the device's slot. */
-static enum moult_status slot_is_free(const struct control_call *call, int64_t device,
-                                      int64_t rollout, bool *is_free)
-{
-    struct store_assignment row;
-    enum moult_status st = store_assignment_active(call->db, device, &row);
-    *is_free = st == MOULT_E_NOENT || (st == MOULT_OK && row.rollout == rollout);
-    return st == MOULT_E_NOENT ? MOULT_OK : st;
-}
-
-static enum moult_status change_one(const struct control_call *call,
-                                    const struct store_assignment *row, bool is_retry)
-{
-    struct store_device device;
-    struct assigned a;
-    enum moult_status st = store_device_by_num(call->db, row->device, &device);
-    if (st != MOULT_OK) { return st; }
-    assigned_init(&a, call->control, call->db, &device, call->now_ms);
-    st = slot_is_free(call, row->device, row->rollout, &a.is_slot_free);
-    if (st == MOULT_OK) { st = assigned_open(&a, row); }
-    if (st != MOULT_OK || (is_retry && !a.is_slot_free)) { return st; }
-    if (is_retry) {
-        struct assignment_event event = {.kind = ASSIGNMENT_EV_RETRY,
-                                         .now_ms = call->now_ms};
-        struct assignment_effect effect;
-        st = assigned_step(&a, &event, NULL, &effect);
-    } else {
-        st = assigned_stop(&a);
-    }
-    if (st == MOULT_OK) { st = assigned_save(&a); }
-    if (st == MOULT_OK) { assigned_publish(&a); }
-    if (st == MOULT_OK && is_retry) {
-        effects_num(&call->control->effects, EFFECT_WAKE, device.num);
-    }
-    return st;
-}
-
-/* ABORT and RETRY reach the rollout's devices; the other verbs only change what they are
- * told. */
-static enum moult_status change_devices(const struct control_call *call, int64_t rollout,
-                                        enum rollout_verb verb)
-{
-    static const uint8_t stoppable[] = {ASSIGNMENT_PLANNED,          ASSIGNMENT_OFFERED,
-                                        ASSIGNMENT_AWAITING_CONSENT, ASSIGNMENT_DOWNLOADING,
-                                        ASSIGNMENT_WRITTEN,          ASSIGNMENT_VERIFIED,
-                                        ASSIGNMENT_NO_STATE};
-    static const uint8_t failed[] = {ASSIGNMENT_FAILED, ASSIGNMENT_ROLLED_BACK,
-                                     ASSIGNMENT_SILENT, ASSIGNMENT_NO_STATE};
-    if (verb != ROLLOUT_ABORT && verb != ROLLOUT_RETRY) { return MOULT_OK; }
-    bool is_retry = verb == ROLLOUT_RETRY;
-    struct collected c = {0};
-    enum moult_status st = collect_states(call, rollout, is_retry ? failed : stoppable, &c);
-    for (size_t i = 0; i < c.count && st == MOULT_OK; i++) {
-        st = change_one(call, &c.rows[i], is_retry);
-    }
-    mem_free(c.rows);
-    return st;
-}
-
 /* Devices that wait for an offer in an open phase hear of it at once. */
 static void wake_open_phases(const struct control_call *call,
                              const struct control_rollout *rollout)
@@ -236,25 +144,41 @@ static enum moult_status put_verb_event(const struct control_call *call,
     return event_put(call->db, &event, NULL);
 }
 
+/* A verb that only changes what devices are told. */
+static enum moult_status do_at_once(const struct control_call *call,
+                                    struct rollout_slot *slot, enum rollout_verb verb,
+                                    const char *why)
+{
+    struct control *control = call->control;
+    struct control_rollout *rollout = rollout_cache_touch(&control->rollouts, slot);
+    struct rollout_outcome outcome;
+    enum moult_status st =
+        rollout_verb(&rollout->engine, verb, call->now_ms, why, &outcome);
+    if (st == MOULT_OK) {
+        st = rollout_outcome_done(control, call->db, slot, &outcome, call->now_ms);
+    }
+    return st;
+}
+
 static enum moult_status do_verb(const struct control_call *call, struct rollout_slot *slot,
                                  enum rollout_verb verb, const char *remark)
 {
     struct control *control = call->control;
-    struct rollout_outcome outcome;
     char why[ROLLOUT_REASON_SIZE];
     const char *word = rollout_verb_word(verb);
     snprintf(why, sizeof why, "%s by %s%s%s", word, call->actor.name,
              remark && remark[0] ? ": " : "", remark ? remark : "");
-    struct control_rollout *rollout = rollout_cache_touch(&control->rollouts, slot);
-    enum moult_status st = change_devices(call, rollout->num, verb);
-    if (st == MOULT_OK) { st = put_verb_event(call, rollout, word, why); }
-    if (st == MOULT_OK) {
-        st = rollout_verb(&rollout->engine, verb, call->now_ms, why, &outcome);
+    enum moult_status st = put_verb_event(call, slot->work, word, why);
+    /* Retry: once its devices are planned again. */
+    if (st == MOULT_OK && verb != ROLLOUT_RETRY) { st = do_at_once(call, slot, verb, why); }
+    struct sweeping sweeping = {control, call->db, slot, call->now_ms};
+    if (st == MOULT_OK && verb == ROLLOUT_ABORT) {
+        st = rollout_sweep_begin(&sweeping, SWEEP_ABORT);
     }
-    if (st == MOULT_OK) {
-        st = rollout_outcome_done(control, call->db, slot, &outcome, call->now_ms);
+    if (st == MOULT_OK && verb == ROLLOUT_RETRY) {
+        st = rollout_sweep_begin(&sweeping, SWEEP_RETRY);
     }
-    if (st == MOULT_OK && verb == ROLLOUT_RESUME) { wake_open_phases(call, rollout); }
+    if (st == MOULT_OK && verb == ROLLOUT_RESUME) { wake_open_phases(call, slot->work); }
     return st == MOULT_OK ? rollouts_settle(control, call->db, call->now_ms) : st;
 }
 

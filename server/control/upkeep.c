@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "formats/codes.h"
 #include "server/control/internal.h"
+#include "server/control/rollout_sweep.h"
 #include "server/control/rollout_work.h"
 #include "server/store/store_admin.h"
 #include "server/store/store_device.h"
@@ -139,6 +140,9 @@ static enum moult_status run_tick(struct store_db *db, void *context)
     enum moult_status st = MOULT_OK;
     if (stepped_ms > 0) { st = forgive(control, db, now_ms - stepped_ms, now_ms); }
     if (st == MOULT_OK) { st = rollouts_tick(control, db, now_ms, &control->has_more_due); }
+    if (st == MOULT_OK) {
+        st = rollouts_sweep(control, db, now_ms, &control->has_more_due);
+    }
     if (st == MOULT_OK) { st = stay_alive(control, db, now_ms); }
     if (st != MOULT_OK && stepped_ms > 0) {
         atomic_fetch_add(&control->stepped_ms, stepped_ms); /* the next tick forgives it */

@@ -4,6 +4,7 @@
 #include "formats/codes.h"
 #include "server/control/events.h"
 #include "server/control/ids.h"
+#include "server/control/rollout_sweep.h"
 #include "server/control/views.h"
 
 void rollout_etag(const struct control_rollout *r, char out[ETAG_SIZE])
@@ -129,7 +130,7 @@ json_t *view_rollout(struct control *control, struct store_db *db,
     json_t *counts = view_counts(&r->engine, &target);
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:I, s:o, "
-        "s:o, s:o, s:o, s:o}",
+        "s:o, s:o, s:o, s:o, s:s?}",
         "id", id, "name", r->name, "release", release_id, "version", release.version,
         "class", config->classes[control_class_index(config, release.class_id)].name,
         "selector", r->selector, "mode", rollout_mode_word(r->engine.mode), "state",
@@ -138,5 +139,6 @@ json_t *view_rollout(struct control *control, struct store_db *db,
         view_time(r->created_ms), "created_by", r->created_by, "etag", etag, "target",
         (json_int_t)target, "counts", counts, "failures", failures, "phases",
         view_phases(&r->engine), "gates", view_gates(&r->engine), "rate_per_minute",
-        r->engine.rate_tenths ? json_real(r->engine.rate_tenths / 10.0) : json_null());
+        r->engine.rate_tenths ? json_real(r->engine.rate_tenths / 10.0) : json_null(),
+        "under_way", sweep_word(r->sweep.verb));
 }

@@ -77,12 +77,17 @@ enum moult_status store_rollout_save(struct store_db *db, const struct store_rol
 {
     struct sql_statement *s =
         sql_prepare(db, "UPDATE rollout SET state = ?2, reason = ?3, since = ?4, "
-                        "revision = ?5 WHERE num = ?1");
+                        "revision = ?5, sweep = ?6, sweep_asked = ?7, sweep_state = ?8, "
+                        "sweep_after = ?9 WHERE num = ?1");
     sql_bind_int(s, 1, r->num);
     sql_bind_int(s, 2, r->state);
     sql_bind_text(s, 3, r->reason);
     sql_bind_int(s, 4, r->since_ms);
     sql_bind_int(s, 5, r->revision);
+    sql_bind_int(s, 6, r->sweep);
+    sql_bind_int(s, 7, r->sweep_asked_ms);
+    sql_bind_int(s, 8, r->sweep_state);
+    sql_bind_int(s, 9, r->sweep_after);
     enum moult_status st = run_one(db, s);
     return st == MOULT_OK ? put_phases(db, r) : st;
 }
@@ -107,6 +112,10 @@ static void read_rollout(struct sql_statement *s, struct store_rollout *r)
     r->created_ms = sql_int(s, 14);
     value_text(s, 15, r->created_by, sizeof r->created_by);
     r->revision = (uint32_t)sql_int(s, 16);
+    r->sweep = (uint8_t)sql_int(s, 17);
+    r->sweep_asked_ms = sql_int(s, 18);
+    r->sweep_state = (uint8_t)sql_int(s, 19);
+    r->sweep_after = sql_int(s, 20);
 }
 
 /* False: the lists of numbers are not of this program's length: a damaged row. */
@@ -154,8 +163,8 @@ enum moult_status store_rollout_each(struct store_db *db,
 {
     struct sql_statement *s = sql_prepare(
         db, "SELECT num, id, name, release, selector, grammar, salt, mode, state, reason, "
-            "since, starts, phase_max_ms, rate_tenths, created, created_by, revision "
-            "FROM rollout ORDER BY num");
+            "since, starts, phase_max_ms, rate_tenths, created, created_by, revision, "
+            "sweep, sweep_asked, sweep_state, sweep_after FROM rollout ORDER BY num");
     enum moult_status st;
     while ((st = sql_step(s)) == MOULT_OK) {
         struct store_rollout rollout;

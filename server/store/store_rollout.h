@@ -47,6 +47,8 @@ struct store_rollout {
     int64_t created_ms;
     char created_by[STORE_NAME_SIZE];
     uint32_t revision;
+    uint8_t sweep, sweep_state; /* a verb on its way through the devices; 0: none */
+    int64_t sweep_asked_ms, sweep_after;
     uint32_t phase_count;
     struct store_phase phases[STORE_PHASES_MAX];
 };
@@ -55,7 +57,7 @@ struct store_rollout {
  * MOULT_E_IO. */
 MOULT_MUST_CHECK enum moult_status store_rollout_insert(struct store_db *db,
                                                         struct store_rollout *rollout);
-/* State, reason, revision and all phases of the row `rollout->num`. */
+/* State, reason, revision, sweep and all phases of the row `rollout->num`. */
 MOULT_MUST_CHECK enum moult_status store_rollout_save(struct store_db *db,
                                                       const struct store_rollout *rollout);
 /* All, by num. */

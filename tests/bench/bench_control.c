@@ -14,6 +14,7 @@
 #include "server/base/mem.h"
 #include "server/control/checkin.h"
 #include "server/control/internal.h"
+#include "server/control/rollout_sweep.h"
 #include "server/control/rollouts.h"
 #include "server/store/store_device.h"
 #include "server/store/store_release.h"
@@ -193,6 +194,47 @@ static void bench_rollout(void)
     json_decref(body);
 }
 
+static enum moult_status run_verb(struct store_db *db, void *context)
+{
+    struct control_problem problem = {0};
+    struct control_call call = {.control = control,
+                                .db = db,
+                                .now_ms = (int64_t)clock_realtime_ms(clock_system()),
+                                .actor = {.name = "bench"},
+                                .problem = &problem};
+    struct control_rollout_change change = {.id = "spring", .verb = context};
+    json_t *reply = NULL;
+    enum moult_status st = control_rollout_verb(&call, &change, &reply);
+    if (st != MOULT_OK) { fprintf(stderr, "%s\n", problem.text); }
+    json_decref(reply);
+    return st;
+}
+
+static enum moult_status run_batch(struct store_db *db, void *context)
+{
+    (void)context;
+    bool has_more = false;
+    return rollouts_sweep(control, db, (int64_t)clock_realtime_ms(clock_system()),
+                          &has_more);
+}
+
+static void bench_abort(void)
+{
+    uint64_t start = now_us();
+    must(store_write_wait(store, "bench", run_verb, (void *)(uintptr_t) "abort"), "abort");
+    row("abort it: the job of the verb", now_us() - start, 1);
+    start = now_us();
+    uint64_t longest = 0;
+    while (control->rollouts.slots[0].work->sweep.verb != SWEEP_NONE) {
+        uint64_t began = now_us();
+        must(store_write_wait(store, "bench", run_batch, NULL), "batch");
+        uint64_t took = now_us() - began;
+        longest = took > longest ? took : longest;
+    }
+    row("its devices, batch by batch", now_us() - start, device_count);
+    row("longest of these jobs", longest, 1);
+}
+
 static void bench_checkins(void)
 {
     uint8_t nonce[16] = {0}, digest[32] = {1};
@@ -247,6 +289,7 @@ int main(int argc, char **argv)
     bench_rollout();
     close_all();
     open_all(); /* with a planned assignment each */
+    bench_abort();
     close_all();
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);

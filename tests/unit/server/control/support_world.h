@@ -17,7 +17,7 @@
 #include "tests/support/statements.h"
 
 #define WORLD_T0 1800000000000 /* ms */
-#define WORLD_DEVICES_MAX 200u
+#define WORLD_DEVICES_MAX 1300u
 #define WORLD_IMAGE_MAX 4096u
 
 /* A device as the server sees it. */
