@@ -41,6 +41,7 @@
     X(image_inspect) \
     X(partitions_show) \
     X(partitions_check) \
+    X(partitions_plan) \
     X(otadata_show) \
     X(flash_show) \
     X(why) \
