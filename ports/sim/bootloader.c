@@ -5,6 +5,7 @@
 #include "formats/app_desc.h"
 #include "formats/esp_image.h"
 #include "formats/secure_boot.h"
+#include "moult/port.h"
 
 static enum moult_status read_flash(void *context, uint32_t offset, uint8_t *out,
                                     uint32_t size)
@@ -269,6 +270,51 @@ static enum moult_status carry_out(struct moult_sim_boot *boot,
     return st;
 }
 
+/* --- Resets -------------------------------------------------------------------------- */
+
+static bool loses_rtc(uint8_t reset)
+{
+    return reset == MOULT_RESET_POWER_ON || reset == MOULT_RESET_BROWNOUT ||
+           reset == MOULT_RESET_POWER_GLITCH;
+}
+
+/* Whether what ran before starts without a look at otadata; like ESP-IDF's, only when it
+ * still begins like an image. */
+static bool wakes_up(const struct moult_sim_boot *boot)
+{
+    const struct moult_sim_rtc *rtc = &boot->chip->rtc;
+    if (boot->reset != MOULT_RESET_DEEP_SLEEP || !boot->build.skips_in_deep_sleep ||
+        !rtc->has_boot) {
+        return false;
+    }
+    const struct moult_partition *slept = moult_sim_partition(boot, rtc->booted);
+    uint8_t first;
+    return slept &&
+           moult_sim_flash_read(&boot->chip->flash, slept->offset, &first, 1) == MOULT_OK &&
+           first == MOULT_ESP_MAGIC;
+}
+
+/* The ordinary way: otadata decides, and is written. */
+static enum moult_status start_anew(struct moult_sim_boot *boot, bool is_dry)
+{
+    struct moult_boot_choice choice;
+    uint32_t efuse_version;
+    enum moult_status st = moult_sim_efuse_read(boot->chip, &efuse_version);
+    if (st == MOULT_OK) { st = decide(boot, efuse_version, &choice); }
+    if (st != MOULT_OK) { return st; }
+    boot->selected = choice.selected;
+    boot->booted = choice.booted;
+    boot->is_fallback = choice.is_fallback;
+    return is_dry ? MOULT_OK : carry_out(boot, &choice, efuse_version);
+}
+
+/* What a reset does to the chip before any software runs. */
+static void reset_chip(struct moult_sim_chip *chip, uint8_t reset)
+{
+    if (loses_rtc(reset)) { chip->rtc.has_boot = false; }
+    moult_sim_clock_reset(&chip->clock, !loses_rtc(reset));
+}
+
 enum moult_status moult_sim_boot(struct moult_sim_boot *boot, struct moult_sim_chip *chip,
                                  const struct moult_crypto *crypto,
                                  const struct moult_sim_build *build, uint8_t reset,
@@ -280,19 +326,18 @@ enum moult_status moult_sim_boot(struct moult_sim_boot *boot, struct moult_sim_c
     boot->crypto = crypto;
     boot->build = *build;
     boot->reset = reset;
+    if (!is_dry) { reset_chip(chip, reset); }
 
-    struct moult_boot_choice choice;
-    uint32_t efuse_version;
     enum moult_status st = read_table(boot);
     if (st == MOULT_OK) { st = start_decryption(boot); }
-    if (st == MOULT_OK) { st = moult_sim_efuse_read(chip, &efuse_version); }
-    if (st == MOULT_OK) { st = decide(boot, efuse_version, &choice); }
-    if (st != MOULT_OK) { return st; }
-    boot->selected = choice.selected;
-    boot->booted = choice.booted;
-    boot->is_fallback = choice.is_fallback;
-    if (!is_dry) { st = carry_out(boot, &choice, efuse_version); }
+    if (st == MOULT_OK && wakes_up(boot)) {
+        boot->selected = boot->booted = chip->rtc.booted;
+    } else if (st == MOULT_OK) {
+        st = start_anew(boot, is_dry);
+    }
     if (st != MOULT_OK) { return st; }
     if (boot->booted == MOULT_BOOT_NONE) { return MOULT_E_NOENT; }
-    return is_dry ? MOULT_OK : open_for_app(boot);
+    if (is_dry) { return MOULT_OK; }
+    chip->rtc = (struct moult_sim_rtc){.has_boot = true, .booted = boot->booted};
+    return open_for_app(boot);
 }

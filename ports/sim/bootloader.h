@@ -27,8 +27,9 @@
 
 /* How bootloader and application were built. */
 struct moult_sim_build {
-    bool has_rollback;      /* CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE */
-    bool has_anti_rollback; /* CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK */
+    bool has_rollback;        /* CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE */
+    bool has_anti_rollback;   /* CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK */
+    bool skips_in_deep_sleep; /* CONFIG_BOOTLOADER_SKIP_VALIDATE_IN_DEEP_SLEEP */
 };
 
 struct moult_sim_boot {
@@ -47,7 +48,11 @@ struct moult_sim_boot {
  * chip as the application finds it: otadata, nvs, data and the other slots may be written,
  * the running slot may not.
  *
- * reset   an enum moult_reset (moult/port.h), kept for the application.
+ * reset   an enum moult_reset (moult/port.h), kept for the application. What it means to
+ *         the chip (F11): the flash has power again; power-on, brownout and power glitch
+ *         lose RTC memory and wall clock. A wake from deep sleep is an ordinary boot, or
+ *         where the build skips validation starts what ran before: no look at otadata, so
+ *         a trial goes on, and no check of the image but its first byte.
  * is_dry  decide and write nothing: for tools that only look. Then the chip must not run.
  *
  * MOULT_OK; MOULT_E_FORMAT: no partition table that boots; MOULT_E_NOENT: nothing boots,

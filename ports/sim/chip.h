@@ -20,11 +20,19 @@
 #include "formats/compiler.h"
 #include "formats/secure_boot.h"
 #include "formats/status.h"
+#include "ports/sim/clock.h"
 #include "ports/sim/flash.h"
 #include "ports/sim/storage.h"
 
 #define MOULT_SIM_EFUSE_SIZE 4096u /* bytes behind the flash in a device file */
 #define MOULT_SIM_EFUSE_BITS_MAX 32u
+
+/* What the bootloader keeps in RTC memory: survives resets and deep sleep, not a loss of
+ * power. Clear has_boot to lose it at any other reset as well. */
+struct moult_sim_rtc {
+    bool has_boot;
+    int booted; /* as in struct moult_boot_choice */
+};
 
 struct moult_sim_chip {
     struct moult_sim_storage *storage; /* borrowed */
@@ -32,6 +40,8 @@ struct moult_sim_chip {
     uint16_t chip_id;     /* formats/chip.h */
     uint16_t revision;    /* major * 100 + minor */
     uint8_t version_bits; /* size of the secure_version field */
+    struct moult_sim_clock clock;
+    struct moult_sim_rtc rtc;
 };
 
 /* Makes a chip as it leaves the factory in storage of flash_size + MOULT_SIM_EFUSE_SIZE

@@ -60,7 +60,7 @@ void sim_device_put_image(struct sim_device *device, uint32_t slot, const char *
 {
     uint8_t image[SAMPLE_IMAGE_SIZE];
     sample_image(image);
-    must(strlen(version) < 32 && slot < 2);
+    must(strlen(version) < 32 && slot < 3);
     memset(image + VERSION_AT, 0, 32);
     memcpy(image + VERSION_AT, version, strlen(version));
     put_le32(image + SECURE_VERSION_AT, secure_version);

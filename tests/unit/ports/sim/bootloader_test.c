@@ -78,19 +78,75 @@ static void test_an_update_is_tried_and_confirmed(void)
     check(entry_is(1, 2, MOULT_OTADATA_VALID));
 }
 
+/* F11: every class of esp_reset_reason_t, and one from the future. */
 static void test_any_reset_during_a_trial_returns_to_the_old_image(void)
 {
-    static const uint8_t resets[] = {MOULT_RESET_POWER_ON, MOULT_RESET_PANIC,
-                                     MOULT_RESET_WATCHDOG, MOULT_RESET_BROWNOUT,
-                                     MOULT_RESET_SOFTWARE};
-    for (size_t i = 0; i < sizeof resets; i++) {
+    for (uint8_t reset = MOULT_RESET_UNKNOWN; reset <= MOULT_RESET_CPU_LOCKUP + 1;
+         reset++) {
+        struct moult_boot_info info;
         check(make_updated());
         check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
         check(boots(1, MOULT_RESET_SOFTWARE));
-        check(boots(0, resets[i]));
+        check(boots(0, reset));
         check_equal(state_of_entry(1), MOULT_OTADATA_ABORTED);
+        check_equal(moult_sim_boot_info(&device.port.boot, &info), 0);
+        check_equal(info.reset, reset);
         check(boots(0, MOULT_RESET_POWER_ON));
     }
+}
+
+static void test_a_wake_that_skips_validation_goes_on_with_the_trial(void)
+{
+    check(make_updated());
+    device.build.skips_in_deep_sleep = true;
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(boots(1, MOULT_RESET_SOFTWARE));
+    uint64_t before = device.chip.flash.operation_count;
+    for (unsigned i = 0; i < 3; i++) {
+        check(boots(1, MOULT_RESET_DEEP_SLEEP));
+        check_equal(state_of_entry(1), MOULT_OTADATA_PENDING_VERIFY);
+        check(!device.port.boot.is_fallback);
+    }
+    check_equal(device.chip.flash.operation_count, before);
+    device.bits[SIM_SLOT_1_AT + 200] ^= 1; /* nobody looks ... */
+    check(boots(1, MOULT_RESET_DEEP_SLEEP));
+    device.bits[SIM_SLOT_1_AT] = 0; /* ... but at the first byte */
+    check(boots(0, MOULT_RESET_DEEP_SLEEP));
+    check_equal(state_of_entry(1), MOULT_OTADATA_ABORTED);
+}
+
+static void test_a_wake_without_rtc_memory_is_an_ordinary_boot(void)
+{
+    check(make_updated());
+    device.build.skips_in_deep_sleep = true;
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(boots(1, MOULT_RESET_SOFTWARE));
+    device.chip.rtc.has_boot = false; /* lost */
+    check(boots(0, MOULT_RESET_DEEP_SLEEP));
+    check(boots(0, MOULT_RESET_DEEP_SLEEP));
+    check_equal(moult_sim_set_boot(&device.port.boot, 1), 0);
+    check(boots(0, MOULT_RESET_DEEP_SLEEP)); /* selected or not: what ran, runs */
+    check(boots(1, MOULT_RESET_BROWNOUT));   /* which loses RTC memory */
+}
+
+static void test_a_factory_app_is_the_start_and_the_last_resort(void)
+{
+    sim_device_make_as(&device, &(struct sim_layout){.slot_count = 3, .has_factory = true});
+    sim_device_put_image(&device, 0, "1.0.0", 0);
+    sim_device_put_image(&device, 2, "1.2.0", 0);
+    memcpy(device.bits + SIM_FACTORY_AT, device.bits + SIM_SLOT_0_AT, SIM_SLOT_SIZE);
+    check(boots(MOULT_BOOT_FACTORY, MOULT_RESET_POWER_ON));
+    check(moult_bytes_all(entry(0), MOULT_OTADATA_SIZE, 0xff)); /* no stamp */
+    check_equal(moult_sim_set_boot(&device.port.boot, 2), 0);
+    check(boots(2, MOULT_RESET_SOFTWARE));
+    check_equal(moult_sim_mark_valid(&device.port.boot), 0);
+    device.bits[SIM_SLOT_2_AT + 200] ^= 1;
+    check(boots(0, MOULT_RESET_POWER_ON)); /* past the empty slot 1 */
+    device.bits[SIM_SLOT_0_AT + 200] ^= 1;
+    check(boots(MOULT_BOOT_FACTORY, MOULT_RESET_POWER_ON));
+    check(device.port.boot.is_fallback);
+    device.bits[SIM_FACTORY_AT + 200] ^= 1;
+    check_equal(sim_device_boot(&device, MOULT_RESET_POWER_ON), MOULT_E_NOENT);
 }
 
 static void test_an_image_may_give_itself_up(void)
@@ -391,6 +447,9 @@ int main(void)
     check_run(test_a_fresh_device_boots_slot_0_and_stamps_it_valid);
     check_run(test_an_update_is_tried_and_confirmed);
     check_run(test_any_reset_during_a_trial_returns_to_the_old_image);
+    check_run(test_a_wake_that_skips_validation_goes_on_with_the_trial);
+    check_run(test_a_wake_without_rtc_memory_is_an_ordinary_boot);
+    check_run(test_a_factory_app_is_the_start_and_the_last_resort);
     check_run(test_an_image_may_give_itself_up);
     check_run(test_the_only_image_that_boots_cannot_give_itself_up);
     check_run(test_an_image_that_does_not_verify_is_not_selected);
