@@ -13,13 +13,16 @@
 static bool wants_keyset(struct moult_session *s)
 {
     uint64_t now_s = moult_now_s(s);
-    if (now_s == 0 || s->disabled || s->trial.is_on) { return false; }
+    if (s->disabled || s->trial.is_on || s->contact.keyset_tried) { return false; }
+    /* By uptime too: trusted time comes from an assign key, which may be the stolen one. */
+    bool is_long_up =
+        s->now_ms - s->contact.looked_ms >= (uint64_t)MOULT_KEYSET_REFRESH_S * 1000;
+    if (is_long_up || now_s == 0) { return is_long_up; }
     if (s->floor.refreshed_s == 0 || s->floor.refreshed_s > now_s) {
         moult_unstored(s, moult_floor_refreshed(s, now_s)); /* the week begins */
         return false;
     }
-    return now_s - s->floor.refreshed_s >= MOULT_KEYSET_REFRESH_S &&
-           !s->contact.keyset_tried;
+    return now_s - s->floor.refreshed_s >= MOULT_KEYSET_REFRESH_S;
 }
 
 enum moult_state moult_state_IDLE(struct moult_session *s)

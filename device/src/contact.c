@@ -72,6 +72,11 @@ void moult_contact_next(struct moult_session *s, uint32_t next_s)
     uint32_t wait = ms - ms / 10 + moult_jitter(s, ms / 5);
     s->contact.not_before_ms = s->now_ms;
     set_due(s, s->now_ms + (wait < least * 1000 ? least * 1000 : wait));
+    /* Woken while this check-in was under way: its answer may be older than the wake. */
+    uint64_t wake_at = s->contact.wake_at_ms;
+    if (wake_at > s->contact.nonce_ms && wake_at < s->contact.due_ms) {
+        set_due(s, wake_at > s->now_ms ? wake_at : s->now_ms);
+    }
 }
 
 void moult_contact_soon(struct moult_session *s)
@@ -157,7 +162,12 @@ void moult_wake(struct moult_session *s, const uint8_t *payload, size_t size,
     uint32_t spread_s =
         wake.spread_s < MOULT_SPREAD_MAX_S ? wake.spread_s : MOULT_SPREAD_MAX_S;
     s->now_ms = now_ms;
-    moult_contact_now(s, spread_s * 1000);
+    /* Whoever wakes is not known: no oftener than the shortest interval. */
+    uint64_t at = now_ms + moult_jitter(s, spread_s * 1000);
+    uint64_t least = s->contact.nonce_ms + (uint64_t)s->config.interval_min_s * 1000;
+    if (s->contact.nonce_ms != 0 && at < least) { at = least; }
+    s->contact.wake_at_ms = at;
+    if (at < s->contact.due_ms) { set_due(s, at); }
 }
 
 void moult_check_now(struct moult_session *s, uint64_t now_ms)

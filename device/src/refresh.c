@@ -32,6 +32,7 @@ static enum moult_state refused(struct moult_session *s, enum moult_detail detai
 static void looked(struct moult_session *s)
 {
     uint64_t now_s = moult_now_s(s);
+    s->contact.looked_ms = s->now_ms;
     if (now_s != 0) { moult_unstored(s, moult_floor_refreshed(s, now_s)); }
 }
 

@@ -148,10 +148,12 @@ struct moult_session {
 
     /* When to talk, and what was said. */
     struct {
-        uint64_t due_ms;        /* next check-in */
-        uint64_t not_before_ms; /* asked for by Retry-After or a back-off */
-        uint64_t wake_seq;      /* highest seen in this boot */
-        uint64_t nonce_ms;
+        uint64_t due_ms;              /* next check-in */
+        uint64_t not_before_ms;       /* asked for by Retry-After or a back-off */
+        uint64_t wake_seq;            /* highest seen in this boot */
+        uint64_t wake_at_ms;          /* when the newest wake is to be followed */
+        uint64_t nonce_ms;            /* of the newest check-in; 0: none yet */
+        uint64_t looked_ms;           /* for a newer keyset, in this boot */
         uint32_t interval_s;          /* as told */
         uint32_t failures;            /* in a row */
         struct moult_trouble failure; /* first of the row */

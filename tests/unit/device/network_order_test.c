@@ -282,6 +282,18 @@ static uint32_t draw(uint32_t bound)
     return (uint32_t)(((state >> 32) * bound) >> 32);
 }
 
+static bool pass_time(uint32_t ms)
+{
+    uint64_t until = w.now_ms + ms;
+    while (w.now_ms < until) {
+        if (!world_step(&w)) { return false; }
+        bool sleeps =
+            w.session.state == MOULT_STATE_IDLE && until < w.session.contact.due_ms;
+        if (sleeps) { w.now_ms = until; }
+    }
+    return true;
+}
+
 /* Any number of wakes in any order: as many check-ins as there were new highest numbers. */
 static void test_wakes_count_only_when_they_are_new(void)
 {
@@ -298,15 +310,67 @@ static void test_wakes_count_only_when_they_are_new(void)
         expected += seq > highest;
         if (seq > highest) { highest = seq; }
         wake(seq);
-        for (unsigned k = 0; k < 40 || !is_at_rest(); k++) {
-            if (w.session.state == MOULT_STATE_IDLE &&
-                w.now_ms < w.session.contact.due_ms) {
-                break;
-            }
-            check(world_step(&w));
-        }
+        check(pass_time(1500));
     }
     check_equal(w.checkins - before, expected);
+}
+
+static void test_a_wake_during_a_check_in_is_not_lost(void)
+{
+    begin();
+    w.action = MOULT_ACTION_NONE;
+    w.next_s = 86400;
+    check(world_boot(&w, MOULT_RESET_POWER_ON));
+    check(world_settle(&w));
+    moult_check_now(&w.session, w.now_ms);
+    check(world_until(&w, "REPLY")); /* the server has answered already */
+    w.action = MOULT_ACTION_INSTALL;
+    wake(1);
+    uint64_t begun = w.now_ms;
+    check(world_until(&w, "PREPARE"));
+    check(w.now_ms - begun < 5000);
+}
+
+static void test_a_flood_of_wakes_is_followed_at_the_shortest_interval(void)
+{
+    enum { MINUTES = 60, MIN_S = 30, FLOOD_MS = 50 };
+    begin();
+    w.action = MOULT_ACTION_NONE;
+    w.next_s = 86400;
+    w.config.interval_min_s = MIN_S;
+    check(world_boot(&w, MOULT_RESET_POWER_ON));
+    check(world_settle(&w));
+    unsigned before = w.checkins;
+    for (unsigned i = 1; i <= MINUTES * 60000 / FLOOD_MS; i++) {
+        wake(i);
+        check(pass_time(FLOOD_MS));
+    }
+    check(w.checkins - before <= MINUTES * 60 / MIN_S + 1);
+    check(w.checkins - before >= MINUTES * 60 / MIN_S / 2);
+}
+
+/* Who holds the assign key makes the device's time; it stands still, or runs back. */
+static void stop_the_clock(struct world *world, struct moult_assignment *order)
+{
+    order->iat_s = world->unix_s + (world->checkins % 2) * 1000;
+}
+
+static void test_a_stolen_key_cannot_hide_that_it_is_revoked(void)
+{
+    enum { DAY_MS = 86400000, DAYS = 8 };
+    begin();
+    struct moult_keyset keyset = statements_keyset(&w.fleet, 2);
+    w.keysets[0] = statements_sign(&w.fleet, statements_keyset_payload(&keyset),
+                                   3u << STATEMENTS_ROOT);
+    w.keyset_count = 1; /* on a mirror; no answer says so */
+    w.action = MOULT_ACTION_NONE;
+    w.next_s = 3600;
+    w.tweak_order = stop_the_clock;
+    check(world_boot(&w, MOULT_RESET_POWER_ON));
+    for (unsigned day = 0; day < DAYS && w.session.trust.keyset.version < 2; day++) {
+        check(pass_time(DAY_MS));
+    }
+    check_equal(w.session.trust.keyset.version, 2);
 }
 
 int main(void)
@@ -317,6 +381,9 @@ int main(void)
     check_run(test_a_fresh_order_with_an_old_counter_moves_nothing);
     check_run(test_requests_that_arrive_twice_change_nothing);
     check_run(test_wakes_count_only_when_they_are_new);
+    check_run(test_a_wake_during_a_check_in_is_not_lost);
+    check_run(test_a_flood_of_wakes_is_followed_at_the_shortest_interval);
+    check_run(test_a_stolen_key_cannot_hide_that_it_is_revoked);
     world_forget(&w);
     world_free(&fresh);
     return check_report();
