@@ -18,8 +18,9 @@
 
 #define BOARD_FLASH_SIZE (4u * 1024 * 1024)
 #define BOARD_FILE_SIZE (BOARD_FLASH_SIZE + MOULT_SIM_EFUSE_SIZE)
-#define BOARD_CHIP_REVISION 4u    /* v0.4, what is sold today */
-#define BOARD_METER_LABEL "meter" /* partition of the readings */
+#define BOARD_CHIP_REVISION 4u      /* v0.4, what is sold today */
+#define BOARD_METER_LABEL "meter"   /* partition of the readings */
+#define BOARD_TARIFF_LABEL "tariff" /* of the prices; a table may do without */
 
 struct board {
     struct moult_sim_port port; /* first: context of the simulator's callbacks */

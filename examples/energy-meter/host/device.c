@@ -263,6 +263,23 @@ static enum moult_status add_checks(struct device *device)
     return st;
 }
 
+/* The prices come with releases, as component 1. They wait at the end of the slot that is
+ * written, which costs no partition, until the new firmware is confirmed. */
+static enum moult_status add_tariff(struct device *device)
+{
+    enum moult_status st =
+        moult_sim_region_find(&device->board.port.boot, BOARD_TARIFF_LABEL,
+                              &device->tariff_part, &device->tariff_region);
+    if (st == MOULT_E_NOENT) { return MOULT_OK; }
+    device->tariff = (struct moult_data_component){
+        .id = MOULT_COMPONENT_FILESYSTEM,
+        .label = BOARD_TARIFF_LABEL,
+        .live = &device->tariff_region,
+        .slot_offset = device->port.slot_size - device->tariff_region.size,
+    };
+    return moult_component_add(&device->session, &device->tariff);
+}
+
 static enum moult_status start_engine(struct device *device)
 {
     struct engine_numbers numbers;
@@ -284,6 +301,7 @@ static enum moult_status start_engine(struct device *device)
         moult_session_init(&device->session, &device->port, &device->config);
     if (st == MOULT_OK) { st = moult_health_add(&device->session, &sensor); }
     if (st == MOULT_OK) { st = add_checks(device); }
+    if (st == MOULT_OK) { st = add_tariff(device); }
     if (st == MOULT_OK) {
         st = moult_endpoints_enable(&device->session, &device->routes, NULL);
     }

@@ -18,6 +18,7 @@
 #include "examples/energy-meter/host/board.h"
 #include "examples/energy-meter/host/reading_log.h"
 #include "examples/energy-meter/host/settings.h"
+#include "moult/component.h"
 #include "moult/endpoints.h"
 #include "moult/health.h"
 #include "moult/session.h"
@@ -26,6 +27,7 @@
 #include "ports/posix/log.h"
 #include "ports/posix/mqtt.h"
 #include "ports/posix/tls.h"
+#include "ports/sim/region.h"
 
 struct device {
     struct board board; /* first: its port is the context of the simulator's callbacks */
@@ -36,6 +38,10 @@ struct device {
     struct moult_config config;
     struct moult_session session;
     struct moult_routes routes;
+    struct moult_data_component
+        tariff; /* prices; only where there is a partition for them */
+    struct moult_region tariff_region;
+    struct moult_sim_part tariff_part;
     struct moult_link_check link;
     struct moult_heap_check heap;
     struct moult_tasks_check tasks;

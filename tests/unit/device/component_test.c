@@ -606,6 +606,48 @@ static void test_an_activation_is_repeated_when_the_data_is_right(void)
     check_equal(w->artifact_bytes, bytes);
 }
 
+static bool holds_sectors_of(unsigned version, unsigned count)
+{
+    const struct cw_file *file = &cw.files[CW_WWW][version];
+    return memcmp(cw.bits + cw.places[0].at, file->data, count * MOULT_SECTOR_SIZE) == 0;
+}
+
+/* Into the middle of copying www: `count` of its three sectors are new. */
+static bool copies(unsigned count)
+{
+    if (!component_world_boot(&cw, MOULT_RESET_POWER_ON)) { return false; }
+    for (unsigned i = 0; i < WORLD_STEPS_MAX && !holds_sectors_of(2, count); i++) {
+        if (!component_world_step(&cw)) { return false; }
+    }
+    return holds_sectors_of(2, count) && !holds_sectors_of(2, count + 1);
+}
+
+static void test_what_rots_while_the_rest_is_copied_is_copied_again(void)
+{
+    begin();
+    check(copies(1));
+    cw.bits[cw.places[0].at + 77] ^= 0x10;
+    check(component_world_settle(&cw));
+    check(world_runs(w, &w->new) && has(2, 2, 2));
+    check_equal(cw.broken, 0);
+}
+
+/* Power goes right behind a program: the sector reads right, and may be so only just. */
+static void test_the_sector_in_work_at_a_cut_is_written_again_although_it_reads_right(void)
+{
+    static uint16_t erases[CW_SECTORS];
+    memset(erases, 0, sizeof erases);
+    begin();
+    cw.flash.erase_count = erases;
+    check(copies(2));
+    check_equal(erases[1], 1);
+    check(runs_through());
+    check(has(2, 2, 2));
+    check_equal(erases[0], 1);
+    check_equal(erases[1], 2);
+    check_equal(erases[2], 1);
+}
+
 static void test_a_journal_that_cannot_be_written_arms_nothing(void)
 {
     begin();
@@ -699,6 +741,8 @@ int main(void)
     check_run(test_what_is_staged_must_be_what_the_release_says);
     check_run(test_an_activation_is_not_repeated_with_rotten_data);
     check_run(test_an_activation_is_repeated_when_the_data_is_right);
+    check_run(test_what_rots_while_the_rest_is_copied_is_copied_again);
+    check_run(test_the_sector_in_work_at_a_cut_is_written_again_although_it_reads_right);
     check_run(test_a_journal_that_cannot_be_written_arms_nothing);
     check_run(test_nothing_is_applied_on_trial_without_a_plan);
     check_run(test_nothing_is_applied_for_an_image_that_failed_and_stays);
