@@ -138,9 +138,9 @@ static enum moult_state ask(struct moult_session *s)
     case MOULT_GATE_ENDED:
         return moult_flow_fail(s);
     }
-    bool is_kept = s->plan.stage != MOULT_STAGE_NONE &&
-                   memcmp(s->plan.release, s->offer.release, 32) == 0;
-    if (!is_kept && moult_journal_keep_release(s) != MOULT_OK) {
+    /* Also when a plan of this release is resumed: what is stored may have rotted since, and
+     * a store that holds the same bytes writes nothing. */
+    if (moult_journal_keep_release(s) != MOULT_OK) {
         return failed(s, MOULT_D_PLAN_WRITE, s->trouble.native);
     }
     s->phase = PHASE_KEEP_ORDER;

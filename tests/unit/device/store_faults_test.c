@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "formats/codes.h"
 #include "ports/sim/nvs_fault.h"
 #include "tests/support/check.h"
 #include "tests/support/update_world.h"
@@ -98,6 +99,12 @@ static unsigned keys_now(char keys[KEYS_MAX][MOULT_SIM_NVS_KEY_MAX + 1])
     return count;
 }
 
+/* States from which a boot activates the slot without asking the server again. */
+static bool is_armed(unsigned state)
+{
+    return strcmp(states[state], "SWITCH") == 0 || strcmp(states[state], "CONFIRM") == 0;
+}
+
 static void test_one_key_is_torn(void)
 {
     unsigned torn = 0;
@@ -112,6 +119,9 @@ static void test_one_key_is_torn(void)
             check(st == MOULT_OK || st == MOULT_E_NOENT);
             torn += st == MOULT_OK;
             check(ends_on_the_new_image(keys[i], state, i));
+            /* While the server is asked, the statement is fetched and stored again. */
+            bool is_lost = world_report_with(&w, MOULT_D_RECHECK) != NULL;
+            check(!is_lost || is_armed(state));
         }
     }
     printf("  %u torn keys\n", torn);
