@@ -33,7 +33,7 @@ test: ## all tests under ASan and UBSan; T=name runs those whose name matches, S
 test-short: build-tests ## unit tests, saved fuzz inputs, layers and style; under a minute once built
 	@$(CTEST) -L short
 
-conformance: ## judge a port, a line per promise; PORT=sim|posix|template|DIR T=flash.
+conformance: ## judge a port, a line per promise; PORT=sim|sim-encrypted|posix|template|DIR T=flash.
 	@tools/setup test
 	@tools/conformance $(or $(PORT),posix) $(T)
 

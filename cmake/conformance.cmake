@@ -26,6 +26,10 @@ endfunction()
 set(posix_fixture tests/conformance/ports/posix.c)
 set(posix_links moult_examples_energy_meter_host moult_meter moult_port_sim moult_port_posix)
 moult_conformance_program(sim SOURCES tests/conformance/ports/sim.c LINK moult_port_sim)
+moult_conformance_program(sim-encrypted SOURCES tests/conformance/ports/sim.c LINK moult_port_sim)
+moult_conformance_program(sim-five-slots SOURCES tests/conformance/ports/sim.c LINK moult_port_sim)
+target_compile_definitions(conformance-sim-encrypted PRIVATE BOARD_ENCRYPTED=true)
+target_compile_definitions(conformance-sim-five-slots PRIVATE BOARD_SLOTS=5)
 moult_conformance_program(posix SOURCES tests/conformance/ports/posix_main.c ${posix_fixture}
                           LINK ${posix_links})
 moult_conformance_program(template SOURCES ports/template/port.c ports/template/fixture.c)
@@ -42,14 +46,24 @@ add_executable(conformance-mutants tests/conformance/mutants/main.c ${posix_fixt
 target_compile_definitions(conformance-mutants PRIVATE _GNU_SOURCE)
 target_link_libraries(conformance-mutants PRIVATE moult_conformance_host ${posix_links})
 
-add_test(NAME conformance/sim COMMAND conformance-sim)
+# The kit as on a chip: every reset starts it anew.
+add_executable(conformance-resets tests/conformance/resets/main.c tests/conformance/ports/sim.c)
+target_compile_definitions(conformance-resets PRIVATE _GNU_SOURCE)
+target_link_libraries(conformance-resets PRIVATE moult_conformance_host moult_port_sim)
+
+foreach(board sim sim-encrypted sim-five-slots)
+    add_test(NAME conformance/${board} COMMAND conformance-${board})
+endforeach()
+add_test(NAME conformance/resets COMMAND conformance-resets)
 add_test(NAME conformance/posix COMMAND conformance-posix)
 add_test(NAME conformance/mutants COMMAND conformance-mutants)
 add_test(NAME conformance/template COMMAND sh "${CMAKE_SOURCE_DIR}/tests/conformance/template_test.sh")
 add_test(NAME conformance/chip COMMAND sh "${CMAKE_SOURCE_DIR}/tests/conformance/chip_test.sh")
 add_test(NAME conformance/pages COMMAND sh "${CMAKE_SOURCE_DIR}/tests/conformance/pages_test.sh")
-set_tests_properties(conformance/sim conformance/template conformance/chip conformance/pages PROPERTIES LABELS short SKIP_RETURN_CODE 77)
+set_tests_properties(conformance/sim conformance/sim-encrypted conformance/sim-five-slots conformance/resets
+    conformance/template conformance/chip conformance/pages PROPERTIES LABELS short SKIP_RETURN_CODE 77)
 set_tests_properties(conformance/posix conformance/mutants PROPERTIES LABELS slow)
-set_tests_properties(conformance/sim conformance/posix conformance/mutants conformance/template
+set_tests_properties(conformance/sim conformance/sim-encrypted conformance/sim-five-slots conformance/resets
+    conformance/posix conformance/mutants conformance/template
     conformance/chip conformance/pages PROPERTIES TIMEOUT 300
     ENVIRONMENT "MOULT_SOURCE=${CMAKE_SOURCE_DIR};MOULT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")

@@ -270,6 +270,7 @@ bool conform_sector_holds(struct conform *c, uint32_t slot, uint32_t offset, uin
 void conform_arm(struct conform *c, uint32_t number)
 {
     const struct conform_fixture *f = c->fixture;
+    if (f->save) { f->save(f->context, &c->progress); } /* the act may not return */
     f->cut(f->context, number / f->cut_kinds + 1, number % f->cut_kinds);
 }
 
@@ -318,6 +319,9 @@ static enum conform_verdict run_promise(struct conform *c,
         c->how = MOULT_RESET_SOFTWARE;
         enum conform_verdict verdict = run_phase(c, promise);
         if (verdict != CONFORM_RESTART) { return verdict; }
+        if (f->save) {
+            f->save(f->context, &c->progress);
+        } /* with the notes of this phase */
         if (!f->restart(f->context, c->how)) {
             return conform_broken(c,
                                   "expected a device that boots, found one that does not");

@@ -57,8 +57,9 @@ bool conform_write_sector(struct conform *c, uint32_t slot, uint32_t offset, uin
 bool conform_sector_holds(struct conform *c, uint32_t slot, uint32_t offset, uint32_t seed,
                           const char *what);
 
-/* Arms the cut of this phase; false: the fixture has no more (the act is done in peace
- * then). */
+/* Arms cut `number`: every kind of cut at the first operation, then at the second ... Notes
+ * must stand before it as they are to be after the cut: the act that follows may not return.
+ */
 void conform_arm(struct conform *c, uint32_t number);
 
 /* Whether the first of the optional parts is there; else the promise is skipped. */

@@ -213,11 +213,15 @@ static bool has_blob(struct conform *c, uint32_t seed)
 }
 
 /* Cut after cut until the act ends before one strikes; that several times, since each round
- * finds the store filled up differently. note[0]: cut; note[1]: round. */
+ * finds the store filled up differently. note[0]: the next cut; note[1]: round. */
+static void arm_next(struct conform *c)
+{
+    conform_arm(c, c->progress.note[0]++);
+}
+
 static enum conform_verdict after_act(struct conform *c, int32_t result)
 {
     c->how = MOULT_RESET_POWER_ON;
-    c->progress.note[0]++;
     if (result == 0) {
         c->progress.note[0] = 0;
         c->progress.note[1]++;
@@ -235,7 +239,7 @@ static enum conform_verdict cut_set_harms_no_other_key(struct conform *c)
         EXPECT_DONE(holds(c, "cut", CUT_SIZE, 3000, "the blob set after a cut"));
         EXPECT_DONE(neighbours_hold(c));
     }
-    conform_arm(c, c->progress.note[0]);
+    arm_next(c);
     return after_act(c, set(c, "cut", CUT_SIZE, 2000u + c->phase));
 }
 
@@ -250,7 +254,7 @@ static enum conform_verdict cut_set_is_old_or_new(struct conform *c)
                                "allowed, the engine copes");
     }
     EXPECT_EQUAL(set(c, "cut", CUT_SIZE, 1000u + c->phase), 0, "kv_set after a cut");
-    conform_arm(c, c->progress.note[0]);
+    arm_next(c);
     return after_act(c, set(c, "cut", CUT_SIZE, 2000u + c->phase));
 }
 
@@ -260,7 +264,7 @@ static enum conform_verdict cut_erase_harms_no_other_key(struct conform *c)
     if (c->phase == 0) { EXPECT_DONE(begin_cuts(c)); }
     EXPECT_DONE(neighbours_hold(c));
     EXPECT_EQUAL(set(c, "cut", CUT_SIZE, 1000u + c->phase), 0, "kv_set after a cut");
-    conform_arm(c, c->progress.note[0]);
+    arm_next(c);
     return after_act(c, c->port.kv_erase(c->port.context, "cut"));
 }
 

@@ -1,8 +1,13 @@
 /* sim.c - ports/sim under the kit: a chip in RAM, its clock the time its flash takes.
  *
+ * Built three times: as it is, with flash encryption (BOARD_ENCRYPTED), and with more slots
+ * (BOARD_SLOTS).
+ *
  * It has no transport and no entropy: those promises are skipped here and tried with
  * ports/posix.
  */
+#include "tests/conformance/ports/sim.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "formats/chip.h"
@@ -11,8 +16,17 @@
 #include "tests/conformance/host/host.h"
 #include "tests/support/sample_image.h"
 
+#ifndef BOARD_ENCRYPTED
+#define BOARD_ENCRYPTED false
+#endif
+#ifndef BOARD_SLOTS
+#define BOARD_SLOTS 2
+#endif
+
 enum {
-    FLASH_SIZE = 0x60000,
+    FLASH_SIZE = 0xc0000,
+    OTADATA_AT = 0xf000,
+    OTADATA_SIZE = 0x2000,
     SLOT_SIZE = 0x20000,
     SLOT_0_AT = 0x20000,
     CUT_KINDS = 4,
@@ -20,11 +34,10 @@ enum {
 
 static const struct moult_partition rows[] = {
     {0x9000, 0x6000, 0, MOULT_PARTITION_DATA, MOULT_PARTITION_NVS, "nvs"},
-    {0xf000, 0x2000, 0, MOULT_PARTITION_DATA, MOULT_PARTITION_OTADATA, "otadata"},
-    {SLOT_0_AT, SLOT_SIZE, 0, MOULT_PARTITION_APP, MOULT_PARTITION_OTA_0, "ota_0"},
-    {SLOT_0_AT + SLOT_SIZE, SLOT_SIZE, 0, MOULT_PARTITION_APP, MOULT_PARTITION_OTA_0 + 1,
-     "ota_1"},
+    {OTADATA_AT, OTADATA_SIZE, 0, MOULT_PARTITION_DATA, MOULT_PARTITION_OTADATA, "otadata"},
 };
+
+_Static_assert(SLOT_0_AT + BOARD_SLOTS * SLOT_SIZE <= FLASH_SIZE, "the slots fit");
 
 static struct {
     uint8_t bits[FLASH_SIZE + MOULT_SIM_EFUSE_SIZE];
@@ -36,6 +49,11 @@ static struct {
     struct moult_port port;
     uint64_t idle_ms;
 } board;
+
+struct moult_sim_flash *conform_sim_flash(void)
+{
+    return &board.chip.flash;
+}
 
 static void must(bool claim)
 {
@@ -55,22 +73,56 @@ static bool boot(enum moult_reset how)
     return true;
 }
 
-static bool fresh(void *context)
+static void put_table(void)
 {
     static struct moult_partition_table table;
-    (void)context;
-    memset(board.bits, 0xff, sizeof board.bits);
     table.count = sizeof rows / sizeof rows[0];
     table.has_md5 = true;
     memcpy(table.rows, rows, sizeof rows);
+    for (uint32_t i = 0; i < BOARD_SLOTS; i++) {
+        struct moult_partition *slot = &table.rows[table.count++];
+        *slot = (struct moult_partition){.offset = SLOT_0_AT + i * SLOT_SIZE,
+                                         .size = SLOT_SIZE,
+                                         .type = MOULT_PARTITION_APP,
+                                         .subtype = (uint8_t)(MOULT_PARTITION_OTA_0 + i)};
+        snprintf(slot->label, sizeof slot->label, "ota_%u", (unsigned)i);
+    }
     must(moult_partition_encode(&table, board.bits + MOULT_PARTITION_TABLE_OFFSET) ==
          MOULT_OK);
-    sample_image(board.bits + SLOT_0_AT);
+}
+
+/* Image into ota_0 and an empty otadata, as the first boot of a real chip leaves them: it
+ * encrypts what is there, 0xff too. A boot that finds nothing has read the table, so that
+ * the flash knows what is encrypted. */
+static void put_image(void)
+{
+    static uint8_t empty[OTADATA_SIZE];
+    uint8_t image[SAMPLE_IMAGE_SIZE];
+    struct moult_sim_boot blank;
+    sample_image(image);
+    must(moult_sim_boot(&blank, &board.chip, &board.crypto, &board.build,
+                        MOULT_RESET_POWER_ON, true) == MOULT_E_NOENT);
+    must(moult_sim_flash_load(&board.chip.flash, SLOT_0_AT, image, sizeof image) ==
+         MOULT_OK);
+    memset(empty, 0xff, sizeof empty);
+    must(moult_sim_flash_load(&board.chip.flash, OTADATA_AT, empty, sizeof empty) ==
+         MOULT_OK);
+}
+
+static bool fresh(void *context)
+{
+    (void)context;
+    memset(board.bits, 0xff, sizeof board.bits);
+    put_table();
     board.crypto = keys_openssl_crypto();
     board.build.has_rollback = true;
     moult_sim_storage_ram(&board.storage, board.bits, sizeof board.bits);
     must(moult_sim_chip_create(&board.chip, &board.storage, MOULT_CHIP_ESP32C3, 4,
                                FLASH_SIZE) == MOULT_OK);
+    if (BOARD_ENCRYPTED) {
+        must(moult_sim_switch_burn(&board.chip, MOULT_SIM_FLASH_CRYPT) == MOULT_OK);
+    }
+    put_image();
     return boot(MOULT_RESET_POWER_ON);
 }
 
