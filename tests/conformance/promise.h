@@ -58,7 +58,8 @@ bool conform_sector_holds(struct conform *c, uint32_t slot, uint32_t offset, uin
                           const char *what);
 
 /* Arms cut `number`: every kind of cut at the first operation, then at the second ... Notes
- * must stand before it as they are to be after the cut: the act that follows may not return.
+ * must stand before it as they are to be after the cut: the act that follows may not
+ * return.
  */
 void conform_arm(struct conform *c, uint32_t number);
 
