@@ -3,7 +3,7 @@
 
 CTEST = ctest --test-dir build/asan --output-on-failure --no-tests=error -j 2
 
-.PHONY: help setup all build build-tests run test test-short check conformance chaos tsan fuzz bench soak sizes numbers \
+.PHONY: help setup all build build-tests run test test-short check conformance power chaos tsan fuzz bench soak sizes numbers \
         layers style format format-check codes where clean
 
 help: ## list the targets
@@ -47,6 +47,9 @@ tsan: ## the server's tests under the thread sanitizer
 	@cmake --build --preset tsan
 	@ctest --test-dir build/tsan --output-on-failure --no-tests=error -L tsan
 
+power: build-tests ## a cut at every operation of an update; T=story, C=config, EFFORT=test, ID=line repeats one
+	@build/asan/bin/power $(if $(ID),--replay $(ID),--effort $(or $(EFFORT),test) $(if $(T),--story $(T)) $(if $(C),--config $(C)))
+
 fuzz: ## every fuzz target from its saved corpus, SECONDS_EACH=60
 	@tools/fuzz $(SECONDS_EACH)
 
@@ -56,7 +59,8 @@ bench: ## our HTTP server beside nginx in one run, against tests/bench/budgets.t
 	@cmake --build --preset bench --target bench_programs
 	@MOULT_BIN=build/bench/bin tests/bench/bench_http.sh $(ROUNDS)
 
-soak: ## hours: SECONDS_EACH=3600 of fuzzing per target, then chaos ROUNDS=20 times with new seeds
+soak: ## hours: every way to cut power, SECONDS_EACH=3600 of fuzzing per target, then chaos ROUNDS=20 times with new seeds
+	@$(MAKE) --no-print-directory power EFFORT=soak
 	@tools/fuzz $(or $(SECONDS_EACH),3600)
 	@for round in $$(seq $(or $(ROUNDS),20)); do SEED= $(MAKE) --no-print-directory chaos || exit 1; done
 

@@ -5,7 +5,7 @@
 
 # Tests of five seconds and more under the sanitizers: part of `make test`, not of `make test-short`.
 set(slow_tests device/every_bit keys/sb_signer device/network_faults server/base/signer_client server/mqtt/wake_publisher
-               device/states device/power device/component_power device/session
+               device/states device/component_power device/session
                ports/posix/update ports/posix/http_client
                device/secure_boot device/store_faults device/encrypted
                ports/posix/mqtt ports/sim/nvs examples/energy-meter/host/device server/http/http_limits
@@ -90,6 +90,8 @@ endforeach()
 if(MOULT_FUZZ)
     add_custom_target(fuzz_targets DEPENDS ${fuzz_programs})
 endif()
+
+include(tests/power/power.cmake)
 
 # Tests of tools/ and of generated tables, in sh, with planted mistakes.
 file(GLOB tool_tests CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/tests/tools"

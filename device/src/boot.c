@@ -77,14 +77,31 @@ static struct moult_boot_facts look(struct moult_session *s)
     };
 }
 
-static void tell(struct moult_session *s, enum moult_report_kind kind)
+static bool tell(struct moult_session *s, enum moult_report_kind kind)
 {
     struct moult_news news = {.kind = kind,
                               .deployment = s->plan.deployment,
                               .trouble = &s->trouble,
                               .with_reset = true,
                               .text = s->plan.verdict_text};
-    moult_outbox_add(s, &news);
+    return moult_outbox_add(s, &news);
+}
+
+/* The verdict as a report, and against the release. False: the store refused it. */
+static bool tell_verdict(struct moult_session *s)
+{
+    s->trouble = s->plan.verdict;
+    uint16_t detail = s->trouble.detail;
+    bool is_health = detail == MOULT_D_SELFTEST || detail == MOULT_D_CONFIRM_TIMEOUT ||
+                     detail == MOULT_D_REVERTED;
+    if (!tell(s, MOULT_REPORT_ROLLED_BACK)) { return false; }
+    if (is_health) { moult_unstored(s, moult_blocks_count(s)); } /* the server counts too */
+    return true;
+}
+
+bool moult_verdict_settle(struct moult_session *s)
+{
+    return tell_verdict(s) && moult_plan_end(s);
 }
 
 enum { PHASE_LOOK, PHASE_END };
@@ -95,15 +112,13 @@ enum { PHASE_LOOK, PHASE_END };
 static enum moult_state give_up(struct moult_session *s)
 {
     assert(s->plan.stage >= MOULT_STAGE_ARMED && s->trouble.detail != 0);
-    uint16_t detail = s->trouble.detail;
-    bool is_health = detail == MOULT_D_SELFTEST || detail == MOULT_D_CONFIRM_TIMEOUT ||
-                     detail == MOULT_D_REVERTED;
     if (s->plan.stage != MOULT_STAGE_FAILED) {
         s->plan.verdict = s->trouble;
         moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_FAILED));
+        s->plan.stage = MOULT_STAGE_FAILED; /* in this boot, whatever the store says */
     }
-    tell(s, MOULT_REPORT_ROLLED_BACK);
-    if (is_health) { moult_unstored(s, moult_blocks_count(s)); } /* the server counts too */
+    /* Untold: the next order tries again before it is obeyed, or the next boot. */
+    if (!tell_verdict(s)) { return MOULT_STATE_IDLE; }
     s->phase = PHASE_END;
     return MOULT_STATE_CLASSIFY;
 }
@@ -116,7 +131,7 @@ static enum moult_state activate_again(struct moult_session *s)
     if (s->plan.activations >= s->config.activations_max || s->disabled) {
         return give_up(s);
     }
-    tell(s, MOULT_REPORT_EVENT);
+    tell(s, MOULT_REPORT_EVENT); /* lost it is no loss: the result is told all the same */
     return MOULT_STATE_VERIFY;
 }
 
@@ -147,8 +162,8 @@ static enum moult_state again(struct moult_session *s, bool was_crash)
 static enum moult_state mismatch(struct moult_session *s)
 {
     moult_trouble(s, MOULT_D_SLOT_MISMATCH, s->running.boot.running);
-    tell(s, MOULT_REPORT_EVENT);
-    moult_plan_end(s); /* does not touch the running slot */
+    tell(s, MOULT_REPORT_EVENT); /* what the check-in says of what runs tells it as well */
+    moult_plan_end(s);           /* does not touch the running slot */
     return MOULT_STATE_IDLE;
 }
 

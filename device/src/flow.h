@@ -19,6 +19,10 @@
 MOULT_STATES(X)
 #undef X
 
+/* A read that fails is made again at once: what is missing when a device starts decides
+ * what it takes itself for. */
+enum { MOULT_READ_TRIES_MAX = 3 };
+
 /* --- waiting (session.c) --- */
 
 enum { MOULT_POLL_MS = 20 }; /* between two looks at a request under way */
@@ -71,6 +75,11 @@ enum moult_state moult_sources_used_up(struct moult_session *s);
 /* End the plan: erase the target's first sector, then journal that there is none. Harmless
  * without a plan. False: could not be journalled; tried again at the next boot. */
 bool moult_plan_end(struct moult_session *s);
+
+/* A trial was lost and the old image runs, plan.verdict says why: tell it, count it against
+ * the release, end the plan; each harmless to repeat. False: the store refused one of them;
+ * to be tried again before anything else is begun. */
+bool moult_verdict_settle(struct moult_session *s);
 
 /* --- flash (slot.c) --- */
 
@@ -136,6 +145,8 @@ uint32_t moult_recheck(struct moult_session *s);
 /* --- trial (trial.c) --- */
 
 void moult_trial_begin(struct moult_session *s);
+/* Whether what runs is PENDING in otadata: any reset brings the other image back. */
+bool moult_is_unconfirmed(struct moult_session *s);
 /* Runs what is due; returns CONFIRM or ROLLBACK when the trial ends, else the present
  * state. */
 enum moult_state moult_trial_tick(struct moult_session *s);

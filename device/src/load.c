@@ -26,7 +26,11 @@ static void load_identity(struct moult_session *s)
 {
     const struct moult_port *port = s->port;
     moult_draw_boot_id(s);
-    if (port->boot_info(port->context, &s->running.boot) != 0) {
+    int32_t native = -1;
+    for (unsigned i = 0; i < MOULT_READ_TRIES_MAX && native != 0; i++) {
+        native = port->boot_info(port->context, &s->running.boot);
+    }
+    if (native != 0) {
         s->running.boot = (struct moult_boot_info){
             MOULT_SLOT_NONE, MOULT_SLOT_NONE, MOULT_SLOT_NO_ENTRY, MOULT_RESET_UNKNOWN};
     }

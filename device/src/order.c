@@ -58,12 +58,14 @@ static void accept(struct moult_session *s, const struct moult_assignment *order
 }
 
 /* On trial without a journal that says so (the store was lost): the other slot is the only
- * way back and is not to be written. Any reset brings the old image back. */
-static bool is_unconfirmed(struct moult_session *s)
+ * way back and is not to be written. Nobody will ever confirm this image, so after the time
+ * that a trial may take the device makes the reset that brings the old one back. */
+static enum moult_state leave_unconfirmed(struct moult_session *s)
 {
-    struct moult_boot_info boot;
-    return s->port->boot_info(s->port->context, &boot) == 0 &&
-           boot.state == MOULT_SLOT_PENDING && boot.selected == boot.running;
+    moult_trouble_as(s, MOULT_D_NONE, MOULT_R_PRE_PENDING_VERIFY, 0);
+    moult_flow_tell(s, MOULT_REPORT_DEFERRED);
+    bool is_over = s->now_ms / 1000 >= s->config.confirm_timeout_s;
+    return is_over ? MOULT_STATE_REBOOT : MOULT_STATE_IDLE;
 }
 
 static enum moult_state begin_install(struct moult_session *s,
@@ -85,10 +87,7 @@ static enum moult_state begin_install(struct moult_session *s,
         return s->trouble.detail == MOULT_D_DEADLINE ? moult_flow_drop(s)
                                                      : moult_flow_fail(s);
     }
-    if (is_unconfirmed(s)) {
-        moult_trouble_as(s, MOULT_D_NONE, MOULT_R_PRE_PENDING_VERIFY, 0);
-        return moult_flow_tell(s, MOULT_REPORT_DEFERRED);
-    }
+    if (moult_is_unconfirmed(s)) { return leave_unconfirmed(s); }
     bool is_proven = s->plan.stage == MOULT_STAGE_VERIFIED &&
                      memcmp(s->plan.release, s->offer.release, 32) == 0;
     uint8_t use = is_proven ? MOULT_WINDOW_ACTIVATE : MOULT_WINDOW_DOWNLOAD;
@@ -103,15 +102,21 @@ static enum moult_state begin_install(struct moult_session *s,
     return moult_flow_drop(s);
 }
 
-/* Step 5. A plan that a reset left behind its verdict is ended first. */
+/* A plan that a reset left behind its verdict, or a verdict that could not be stored. */
+static bool end_old_plan(struct moult_session *s)
+{
+    bool is_lost =
+        s->plan.stage == MOULT_STAGE_FAILED && s->plan.slot != s->running.boot.running;
+    return is_lost ? moult_verdict_settle(s) : moult_plan_end(s);
+}
+
+/* Step 5. What is left of the last plan is ended first. */
 static enum moult_state act(struct moult_session *s, const struct moult_assignment *order)
 {
     if (s->trial.is_on || moult_components_are_due(s)) {
         return MOULT_STATE_IDLE;
     } /* one thing at a time: first the verdict, and what follows from it */
-    if (s->plan.stage >= MOULT_STAGE_ARMED && !moult_plan_end(s)) {
-        return MOULT_STATE_IDLE;
-    }
+    if (s->plan.stage >= MOULT_STAGE_ARMED && !end_old_plan(s)) { return MOULT_STATE_IDLE; }
     s->contact.is_installing = order->action == MOULT_ACTION_INSTALL;
     bool is_rare = s->config.trigger == MOULT_TRIGGER_PUSH;
     if (s->contact.is_installing && is_rare) { /* the server's interval counts now */

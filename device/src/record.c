@@ -2,6 +2,7 @@
 #include "device/src/record.h"
 #include <assert.h>
 #include <string.h>
+#include "device/src/flow.h"
 #include "device/src/pack.h"
 #include "formats/bytes.h"
 
@@ -75,8 +76,10 @@ static enum bank_state read_bank(struct moult_session *s, enum moult_record kind
     key_of(kind, bank, key);
     size_t size = 0;
     *payload_size = 0;
-    int32_t native =
-        s->port->kv_get(s->port->context, key, frame.data, frame.capacity, &size);
+    int32_t native = -1;
+    for (unsigned i = 0; i < MOULT_READ_TRIES_MAX && native != 0; i++) {
+        native = s->port->kv_get(s->port->context, key, frame.data, frame.capacity, &size);
+    }
     if (native != 0) {
         s->trouble.native = native;
         return BANK_UNREADABLE;
@@ -132,7 +135,7 @@ struct survey {
 static struct survey look_at(struct moult_session *s, enum moult_record kind,
                              struct moult_frame frame)
 {
-    struct survey found = {.newer = -1};
+    struct survey found = {.newer = -1}; /* and both BANK_FREE */
     unsigned banks = has_two_banks(kind) ? 2 : 1;
     for (unsigned bank = 0; bank < banks; bank++) {
         size_t size;
@@ -168,9 +171,18 @@ enum moult_status moult_record_load(struct moult_session *s, enum moult_record k
         if (found.state[bank] >= BANK_BAD) { *is_damaged = true; }
     }
     if (found.newer < 0) { return is_unreadable ? MOULT_E_IO : MOULT_E_NOENT; }
-    if (has_two_banks(kind)) { s->generation[kind] = found.generation[found.newer]; }
-    return read_bank(s, kind, (unsigned)found.newer, frame, size) == BANK_GOOD ? MOULT_OK
-                                                                               : MOULT_E_IO;
+    /* Cells that an interrupted write left half way read differently each time: what was
+     * good a moment ago may be bad now. Then the other bank counts. */
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned bank = (unsigned)found.newer ^ i;
+        if (found.state[bank] != BANK_GOOD) { continue; }
+        if (read_bank(s, kind, bank, frame, size) == BANK_GOOD) {
+            if (has_two_banks(kind)) { s->generation[kind] = found.generation[bank]; }
+            return MOULT_OK;
+        }
+        *is_damaged = true;
+    }
+    return MOULT_E_IO;
 }
 
 enum moult_status moult_record_load_older(struct moult_session *s, enum moult_record kind,

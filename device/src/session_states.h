@@ -24,7 +24,8 @@
       TO(KEYSET) | TO(ENDPOINTS) | TO(ORDER) | TO(IDLE) | TRIAL_ENDS)                      \
     X(KEYSET, "the next keyset", TO(ENDPOINTS) | TO(ORDER) | TO(IDLE) | TRIAL_ENDS)        \
     X(ENDPOINTS, "a newer endpoint list", TO(ORDER) | TO(IDLE) | TRIAL_ENDS)               \
-    X(ORDER, "a verified assignment", TO(KEYSET) | TO(RELEASE) | TO(IDLE) | TRIAL_ENDS)    \
+    X(ORDER, "a verified assignment",                                                      \
+      TO(KEYSET) | TO(RELEASE) | TO(REBOOT) | TO(IDLE) | TRIAL_ENDS)                       \
     X(RELEASE, "the release statement", TO(COMPONENT) | TO(SOURCE) | TO(IDLE))             \
     X(COMPONENT, "the data components, staged", TO(SOURCE) | TO(RECHECK) | TO(IDLE))       \
     X(SOURCE, "a usable source",                                                           \

@@ -10,7 +10,10 @@ static enum moult_status read_slot(struct moult_session *s, uint32_t slot, uint3
                                    uint8_t *out, uint32_t size)
 {
     assert(size <= MOULT_SECTOR_SIZE && offset <= s->port->slot_size - size);
-    int32_t native = s->port->flash_read(s->port->context, slot, offset, out, size);
+    int32_t native = -1;
+    for (unsigned i = 0; i < MOULT_READ_TRIES_MAX && native != 0; i++) {
+        native = s->port->flash_read(s->port->context, slot, offset, out, size);
+    }
     if (native == 0) { return MOULT_OK; }
     s->trouble.native = native;
     return MOULT_E_IO;

@@ -7,17 +7,26 @@
 #include "device/src/outbox.h"
 #include "device/src/store.h"
 
-enum { POLL_MS = 1000 };     /* between two questions to the health checks */
-enum { MARK_TRIES_MAX = 3 }; /* attempts at marking the image valid */
-enum { RETRY_MS = 1000 };    /* between them, and between attempts to journal the verdict */
+enum { POLL_MS = 1000 }; /* between two questions to the health checks */
+enum {
+    MARK_TRIES_MAX = 3
+};                        /* attempts at marking the image, at its report, at going back */
+enum { RETRY_MS = 1000 }; /* between them, and between attempts to journal the verdict */
 
-static void tell(struct moult_session *s, enum moult_report_kind kind, bool is_trouble)
+static bool tell(struct moult_session *s, enum moult_report_kind kind, bool is_trouble)
 {
     struct moult_news news = {.kind = kind,
                               .deployment = s->plan.deployment,
                               .trouble = is_trouble ? &s->trouble : NULL,
                               .with_reset = kind == MOULT_REPORT_TRIAL};
-    moult_outbox_add(s, &news);
+    return moult_outbox_add(s, &news);
+}
+
+bool moult_is_unconfirmed(struct moult_session *s)
+{
+    struct moult_boot_info boot;
+    return s->port->boot_info(s->port->context, &boot) == 0 &&
+           boot.state == MOULT_SLOT_PENDING && boot.selected == boot.running;
 }
 
 void moult_trial_begin(struct moult_session *s)
@@ -230,7 +239,12 @@ enum moult_state moult_state_CONFIRM(struct moult_session *s)
         raise_secure_version(s);
         break;
     case REPORT:
-        if (!s->parts.is_failed) { tell(s, MOULT_REPORT_CONFIRMED, false); }
+        if (s->parts.is_failed) { break; }
+        if (!tell(s, MOULT_REPORT_CONFIRMED, false) &&
+            ++s->trial.mark_tries < MARK_TRIES_MAX) {
+            moult_wait_for(s, RETRY_MS);
+            return MOULT_STATE_CONFIRM;
+        } /* lost: the server sees what runs, and is told when it orders it again */
         break;
     default:
         return finish(s);
@@ -249,30 +263,45 @@ static enum moult_state stay(struct moult_session *s)
     return MOULT_STATE_IDLE;
 }
 
+static bool has_no_rollback(struct moult_session *s)
+{
+    struct moult_boot_info boot;
+    return s->port->boot_info(s->port->context, &boot) == 0 &&
+           boot.state != MOULT_SLOT_PENDING && boot.state != MOULT_SLOT_VALID;
+}
+
 static enum moult_state go_back(struct moult_session *s)
 {
     const struct moult_port *port = s->port;
     if (s->config.before_reboot) { s->config.before_reboot(s->config.context); }
     int32_t native = port->mark_invalid_and_reboot(port->context);
     if (native == 0) { return MOULT_STATE_REBOOT; }
-    /* A bootloader without rollback: select the old slot ourselves. Never the running one.
-     * */
-    if (s->plan.from < port->slot_count && s->plan.from != s->running.boot.running) {
+    /* A bootloader without rollback: select the old slot ourselves. Never the running one,
+     * and never where there is rollback: the old image would be on trial, and unconfirmed
+     * lose its place at the next reset. */
+    if (has_no_rollback(s) && s->plan.from < port->slot_count &&
+        s->plan.from != s->running.boot.running) {
         native = port->set_boot(port->context, s->plan.from);
     }
     if (native == 0) { return MOULT_STATE_REBOOT; }
+    if (++s->trial.mark_tries < MARK_TRIES_MAX) {
+        moult_wait_for(s, RETRY_MS);
+        return MOULT_STATE_ROLLBACK;
+    }
     moult_trouble(s, MOULT_D_SET_BOOT, native);
-    return stay(s);
+    return moult_is_unconfirmed(s) ? MOULT_STATE_REBOOT : stay(s);
 }
 
 enum moult_state moult_state_ROLLBACK(struct moult_session *s)
 {
     s->trial.is_on = false;
     if (s->plan.stage == MOULT_STAGE_NONE) { return MOULT_STATE_IDLE; }
-    if (s->phase++ == 0) {
+    if (s->phase == 0) {
         /* Unjournalled, the old image reports a crash instead of the reason: go back all
          * the same. */
         moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_FAILED));
+        s->phase = 1;
+        s->trial.mark_tries = 0;
         return MOULT_STATE_ROLLBACK;
     }
     return go_back(s);

@@ -32,11 +32,16 @@ void moult_unstored(struct moult_session *s, enum moult_status status)
 }
 
 /* Whether this was told already, of this deployment. Remembers it as told. */
-static bool was_told(struct moult_session *s, const uint8_t deployment[16])
+static struct moult_told *told_of(struct moult_session *s)
 {
     /* Apart, or a keyset and an order that are refused in turns would be news for ever. */
     bool is_keyset = s->state == MOULT_STATE_KEYSET;
-    struct moult_told *told = is_keyset ? &s->contact.told_keyset : &s->contact.told;
+    return is_keyset ? &s->contact.told_keyset : &s->contact.told;
+}
+
+static bool was_told(struct moult_session *s, const uint8_t deployment[16])
+{
+    struct moult_told *told = told_of(s);
     bool is_same =
         told->detail == s->trouble.detail && memcmp(told->deployment, deployment, 16) == 0;
     told->detail = s->trouble.detail;
@@ -55,12 +60,14 @@ static const char *words_of(const struct moult_session *s, char text[16])
     return text;
 }
 
-static enum moult_state tell(struct moult_session *s, enum moult_report_kind kind,
-                             const uint8_t *deployment)
+/* False: the store refused it. Then it counts as untold, and is told when it comes again.
+ */
+static bool tell(struct moult_session *s, enum moult_report_kind kind,
+                 const uint8_t *deployment)
 {
     static const uint8_t none[16];
     char text[16];
-    if (was_told(s, deployment ? deployment : none)) { return MOULT_STATE_IDLE; }
+    if (was_told(s, deployment ? deployment : none)) { return true; }
     struct moult_news news = {
         .kind = kind,
         .deployment = deployment,
@@ -68,27 +75,34 @@ static enum moult_state tell(struct moult_session *s, enum moult_report_kind kin
         .offset = deployment ? s->transfer.mark.offset : 0,
         .text = words_of(s, text),
     };
-    moult_outbox_add(s, &news);
+    bool is_told = moult_outbox_add(s, &news);
+    if (!is_told) { told_of(s)->detail = UINT16_MAX; } /* no detail's number */
     if (kind != MOULT_REPORT_DEFERRED && kind != MOULT_REPORT_USER_DEFERRED) {
         moult_contact_soon(s);
     }
-    return MOULT_STATE_IDLE;
+    return is_told;
 }
 
 enum moult_state moult_flow_refuse(struct moult_session *s)
 {
-    return tell(s, MOULT_REPORT_EVENT, NULL);
+    tell(s, MOULT_REPORT_EVENT, NULL); /* untold: an event, and it comes again */
+    return MOULT_STATE_IDLE;
 }
 
 enum moult_state moult_flow_fail(struct moult_session *s)
 {
-    memcpy(s->contact.ended, s->contact.deployment, sizeof s->contact.ended);
-    return tell(s, MOULT_REPORT_FAILED, s->contact.deployment);
+    /* Untold it has not ended: the next order comes here again, or nobody would ever hear
+     * of it. */
+    if (tell(s, MOULT_REPORT_FAILED, s->contact.deployment)) {
+        memcpy(s->contact.ended, s->contact.deployment, sizeof s->contact.ended);
+    }
+    return MOULT_STATE_IDLE;
 }
 
 enum moult_state moult_flow_tell(struct moult_session *s, enum moult_report_kind kind)
 {
-    return tell(s, kind, s->contact.deployment);
+    tell(s, kind, s->contact.deployment); /* untold: told with the next order */
+    return MOULT_STATE_IDLE;
 }
 
 enum moult_state moult_flow_drop(struct moult_session *s)

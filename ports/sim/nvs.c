@@ -469,7 +469,12 @@ enum moult_status moult_sim_nvs_mount(struct moult_sim_nvs *nvs,
     }
     pick_active(nvs);
     enum moult_status st = count_live(nvs);
-    if (st == MOULT_OK && is_writable) { st = drop_duplicates(nvs); }
+    if (st == MOULT_OK && is_writable) {
+        /* A bit that will not clear leaves a duplicate, and the later record counts all the
+         * same: no reason to be without a store. */
+        enum moult_status dropped = drop_duplicates(nvs);
+        if (nvs->flash->is_off) { st = dropped; }
+    }
     if (st == MOULT_OK && is_writable) { release_empty(nvs); }
     return st;
 }

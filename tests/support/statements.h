@@ -6,8 +6,8 @@
  *          &release); ... change any field before signing to make a bad one ...
  *          statements_fleet_free(&fleet);
  *
- * Keys are fresh in every run, unless asked otherwise. Failures abort with a message: a test without statements is
- * no test.
+ * Keys are fresh in every run, unless asked otherwise. Failures abort with a message: a
+ * test without statements is no test.
  */
 #ifndef MOULT_TESTS_SUPPORT_STATEMENTS_H
 #define MOULT_TESTS_SUPPORT_STATEMENTS_H

@@ -108,6 +108,8 @@ static struct statements_bytes make_order(struct world *w)
     if (w->spoil_payload) { w->spoil_payload(&payload); }
     struct statements_bytes envelope = statements_sign(&w->fleet, payload, keys);
     if (w->spoil_envelope) { w->spoil_envelope(&envelope); }
+    bool is_first = w->first_order.size == 0 && w->action == MOULT_ACTION_INSTALL;
+    if (is_first) { w->first_order = envelope; }
     return envelope;
 }
 

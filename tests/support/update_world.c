@@ -217,10 +217,21 @@ static int32_t flash_erase(void *context, uint32_t slot, uint32_t offset)
                                     : w->sim.flash_erase(context, slot, offset);
 }
 
+void world_note_panic(void *context, const char *what, uint32_t offset)
+{
+    struct world *w = context;
+    if (w->seen.panic) { return; }
+    w->seen.panic = what;
+    w->seen.panic_at = offset;
+}
+
 static int32_t flash_write(void *context, uint32_t slot, uint32_t offset,
                            const uint8_t *data, size_t size)
 {
     struct world *w = update_world_of(context);
+    if (w->unit && (offset % w->unit || size % w->unit)) {
+        world_note_panic(w, "encrypted program off the unit", offset);
+    }
     if (strikes(&w->write_fails)) { return NATIVE_ERROR; }
     if (strikes(&w->write_noops)) { return 0; }
     return w->sim.flash_write(context, slot, offset, data, size);
@@ -294,14 +305,6 @@ static void plug_in(struct world *w)
     w->port.random = draw;
     w->port.log = trace;
     if (w->rewire) { w->rewire(w); }
-}
-
-static void note_panic(void *context, const char *what, uint32_t offset)
-{
-    struct world *w = context;
-    if (w->seen.panic) { return; }
-    w->seen.panic = what;
-    w->seen.panic_at = offset;
 }
 
 bool world_boot(struct world *w, uint8_t reset)
@@ -557,8 +560,6 @@ void world_make_as(struct world *w, const struct world_options *options)
     if (o.layout.slot_count == 0) { o.layout.slot_count = 2; }
     memset(w, 0, sizeof *w);
     sim_device_make_as(&w->device, &o.layout);
-    w->device.chip.flash.panic = o.is_fixed ? note_panic : NULL;
-    w->device.chip.flash.context = w;
     statements_fleet_make(&w->fleet, &keys);
     if (o.is_fixed) { w->device.crypto = w->fleet.crypto; }
     configure(w);

@@ -5,10 +5,10 @@
  *          MOULT_RESET_POWER_ON); world_settle(&w); look at the slots, at w.reports and at
  *          w.session; world_free(&w).
  *
- * Deterministic but for the keys (world_make_as() can fix them too). Version 1.0.0 (sequence 1) runs in ota_0 and is
- * confirmed; the server offers 1.1.0 (sequence 2), about 9 KB. Time passes by itself: 1 ms
- * per step, and the whole wait when the engine waits. A flash plan of w.device.chip.flash
- * cuts power as everywhere else.
+ * Deterministic but for the keys (world_make_as() can fix them too). Version 1.0.0
+ * (sequence 1) runs in ota_0 and is confirmed; the server offers 1.1.0 (sequence 2), about
+ * 9 KB. Time passes by itself: 1 ms per step, and the whole wait when the engine waits.
+ * Plans of w.device.chip.flash cut power as everywhere else.
  */
 #ifndef MOULT_TESTS_SUPPORT_UPDATE_WORLD_H
 #define MOULT_TESTS_SUPPORT_UPDATE_WORLD_H
@@ -131,6 +131,7 @@ struct world {
     unsigned crash_after, crash_left;
     uint8_t crash_reset;         /* 0: MOULT_RESET_PANIC */
     bool is_encrypted;           /* the slots: 16-byte units, written once per erase */
+    uint8_t unit;                /* 32: a write off this is a panic as well; 0: no matter */
     enum moult_health health[4]; /* by sequence of the running image */
     unsigned health_asked;
     unsigned reboots_told; /* calls of before_reboot */
@@ -172,9 +173,10 @@ struct world {
     uint32_t endpoints_hint;           /* newest endpoint list named in replies; 0: none */
     struct statements_bytes endpoints; /* served, whichever is asked for; size 0: 404 */
     unsigned endpoints_requests;
-    struct statements_bytes raw_order; /* size > 0: sent as it is */
-    uint32_t order_padding;            /* zero bytes behind the envelope */
-    unsigned order_keys;               /* signers; 0: the first assign key */
+    struct statements_bytes first_order; /* the first that was answered with, as sent */
+    struct statements_bytes raw_order;   /* size > 0: sent as it is */
+    uint32_t order_padding;              /* zero bytes behind the envelope */
+    unsigned order_keys;                 /* signers; 0: the first assign key */
     void (*tweak_order)(struct world *w, struct moult_assignment *order);
     void (*spoil_payload)(
         struct statements_bytes *payload); /* of the order, before signing */
@@ -242,6 +244,8 @@ MOULT_MUST_CHECK bool world_step(struct world *w);
  * idle, no plan, no trial, nothing in the outbox. False: power went off, or it never
  * settled. */
 MOULT_MUST_CHECK bool world_settle(struct world *w);
+/* For moult_sim_flash.panic with the world as its context: kept in seen.panic. */
+void world_note_panic(void *context, const char *what, uint32_t offset);
 /* Idle, no plan, no trial, nothing in the outbox. */
 bool world_is_quiet(const struct world *w);
 /* Until the server has heard of this detail. False: power went off, or never. */
