@@ -39,6 +39,9 @@
     X(rollout_retry) \
     X(image_make) \
     X(image_inspect) \
+    X(patch_create) \
+    X(patch_apply) \
+    X(patch_info) \
     X(partitions_show) \
     X(partitions_check) \
     X(partitions_plan) \

@@ -14,8 +14,9 @@
 
 #include "formats/compiler.h"
 
-/* Larger than the largest artifact (16 MiB) that is read as one block. */
-#define MOULT_CLIENT_MEM_MAX (64u * 1024 * 1024)
+/* Larger than the largest block that anything needs: the workspace of a patch between two
+ * images of 16 MB. */
+#define MOULT_CLIENT_MEM_MAX (384u * 1024 * 1024)
 
 /* size bytes, zeroed; size 0 gives one byte. NULL: no memory, or over the limit. */
 MOULT_MUST_CHECK void *client_mem_alloc(size_t size);

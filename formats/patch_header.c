@@ -371,5 +371,5 @@ uint32_t moult_patch_block_size(const struct moult_patch_header *header)
 
 uint32_t moult_patch_ram(uint8_t profile, uint16_t map_count)
 {
-    return (profile == MOULT_PATCH_M8 ? 10240u : 16640u) + 8u * map_count;
+    return (profile == MOULT_PATCH_M8 ? 10240u : 16896u) + 8u * map_count;
 }

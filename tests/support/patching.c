@@ -132,6 +132,7 @@ enum moult_status patching_apply(struct patching *p, const struct patching_how *
     static struct moult_decoder d;
     struct moult_patch_header header;
     struct moult_bytes patch = how->patch;
+    crypto = keys_openssl_crypto();
     if (!patch.data) { patch = (struct moult_bytes){p->patch.data, p->patch.size}; }
     enum moult_status status =
         moult_patch_header_read(patch.data, patch.size, &header, NULL);
