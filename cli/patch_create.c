@@ -59,8 +59,7 @@ static int read_both(struct cli *cli, struct moult_bytes *base, struct moult_byt
 {
     const char *full = cli_value(cli, OPT_FULL);
     if (full && cli->argument_count > 0) {
-        return cli_fail(cli, MOULT_D_CLI_USAGE, "either OLD and NEW or --full NEW",
-                        "both");
+        return cli_fail(cli, MOULT_D_CLI_USAGE, "either OLD and NEW or --full NEW", "both");
     }
     if (!full && cli->argument_count != 2) {
         return cli_fail(cli, MOULT_D_CLI_USAGE, "OLD and NEW, or --full NEW",
@@ -84,7 +83,7 @@ static int failed(struct cli *cli, enum moult_status status, const char *path,
                            cli_text(cli, "%zu bytes", result->size));
     }
     if (status == MOULT_E_SPACE) {
-        cli_next(cli, "send the image as it is; of an encrypted image, patch the plain one");
+        cli_next(cli, "send the image as it is; of an encrypted one, patch the plain one");
         return cli_fail_at(cli, path, MOULT_D_PATCH_NO_GAIN,
                            cli_text(cli, "%zu bytes", result->size), "97 % or more");
     }
@@ -106,8 +105,7 @@ static int run(struct cli *cli)
     struct bar bar = {.cli = cli};
     struct moult_encoder_options how = {profile, &crypto, show, &bar};
     struct moult_patch *patch = cli_alloc(cli, sizeof *patch);
-    uint8_t *workspace =
-        cli_alloc(cli, moult_patch_workspace_size(base.size, result.size));
+    uint8_t *workspace = cli_alloc(cli, moult_patch_workspace_size(base.size, result.size));
     enum moult_status status = moult_patch_create(base, result, &how, workspace, patch);
     if (bar.is_on) { cli_progress_end(&bar.progress); }
     if (status != MOULT_OK) { return failed(cli, status, path, &result); }

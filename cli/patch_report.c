@@ -69,11 +69,10 @@ static json_t *segments_json(const struct moult_patch_header *h)
     for (unsigned i = 0; i < h->new_count; i++) {
         const struct moult_patch_segment *s = &h->new_segments[i];
         bool is_known = !(h->same_address >> i & 1) || s->address != 0;
-        cli_json_append(&list,
-                        json_pack("{s:I,s:I,s:b,s:o}", "offset", (json_int_t)s->offset,
-                                  "size", (json_int_t)s->size, "code", s->is_code,
-                                  "address",
-                                  is_known ? json_integer(s->address) : json_null()));
+        cli_json_append(
+            &list, json_pack("{s:I,s:I,s:b,s:o}", "offset", (json_int_t)s->offset, "size",
+                             (json_int_t)s->size, "code", s->is_code, "address",
+                             is_known ? json_integer(s->address) : json_null()));
     }
     return list;
 }
@@ -182,8 +181,8 @@ static int decode(struct cli *cli, struct moult_decoder *d, const struct patch_f
     while (want != MOULT_DECODER_DONE && want != MOULT_DECODER_FAILED) {
         want = moult_decoder_step(d);
         if (want == MOULT_DECODER_INPUT) {
-            size_t taken = moult_decoder_feed(d, patch->bytes.data + fed,
-                                              patch->bytes.size - fed);
+            size_t taken =
+                moult_decoder_feed(d, patch->bytes.data + fed, patch->bytes.size - fed);
             if (taken == 0) { break; }
             fed += taken;
         } else if (want == MOULT_DECODER_EMIT) {
@@ -192,8 +191,7 @@ static int decode(struct cli *cli, struct moult_decoder *d, const struct patch_f
         }
     }
     cli_progress_end(&bar);
-    return want == MOULT_DECODER_DONE ? CLI_OK
-                                      : bad_patch(cli, patch, "one that does not");
+    return want == MOULT_DECODER_DONE ? CLI_OK : bad_patch(cli, patch, "one that does not");
 }
 
 /* Whether bytes have this size and identity; *found says what they are. */

@@ -59,12 +59,16 @@ static void test_the_bytes_are_those_of_the_specification(void)
 {
     struct moult_crypto crypto = keys_openssl_crypto();
     uint8_t bytes[512], digest[32], expected[32];
-    for (unsigned k = 0; k < 97; k++) { put_le16(bytes + 2 * k, moult_sq[k]); }
+    for (unsigned k = 0; k < 97; k++) {
+        put_le16(bytes + 2 * k, moult_sq[k]);
+    }
     check_equal(moult_sha256_once(&crypto, bytes, 194, digest), MOULT_OK);
     check(moult_hex_decode(
         "0faf9a27c9b295b7cf381d3d0e8e8bae68eb6bf0b234776b096ad5ea3c7887bf", expected, 32));
     check_bytes(digest, expected, 32);
-    for (unsigned i = 0; i < 256; i++) { put_le16(bytes + 2 * i, (uint16_t)moult_st[i]); }
+    for (unsigned i = 0; i < 256; i++) {
+        put_le16(bytes + 2 * i, (uint16_t)moult_st[i]);
+    }
     check_equal(moult_sha256_once(&crypto, bytes, 512, digest), MOULT_OK);
     check(moult_hex_decode(
         "a81dfc84256dff759a1a1bb5948299c3ddca16e0f1b3761466feff25ea90dc64", expected, 32));
