@@ -449,11 +449,15 @@ static int run(struct cli *cli)
     find_in_the_way(cli, c);
     bool is_talk = !cli->global.json && !cli_has(cli, OPT_CSV);
     if (is_talk) { plan_report_print(cli, c); }
+    if (c->status == MOULT_E_SPACE && cli->global.json) { /* what was found still counts */
+        code = cli_json(cli, plan_report_json(cli, c));
+        return code == CLI_OK ? CLI_REFUSED : code;
+    }
     if (c->status != MOULT_OK) { return fail_plan(cli, c); }
     code = check_plan(cli, c);
     if (code != CLI_OK || is_talk) { return code; }
-    if (cli_has(cli, OPT_CSV)) { return plan_report_csv(cli, c); }
-    return cli_json(cli, plan_report_json(cli, c));
+    if (cli->global.json) { return cli_json(cli, plan_report_json(cli, c)); }
+    return plan_report_csv(cli, c);
 }
 
 const struct cli_command cli_partitions_plan = {

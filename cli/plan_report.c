@@ -350,6 +350,7 @@ static json_t *old_json(struct cli *cli, const struct plan_case *c)
 
 static json_t *plan_json(struct cli *cli, const struct plan_case *c)
 {
+    if (c->status != MOULT_OK) { return json_null(); }
     json_t *plan =
         json_pack("{s:o,s:o}", "partitions", partition_table_json(cli, &c->plan.table),
                   "slots", slots_json(c, c->wish.slot_count, c->plan.slot_size));
@@ -363,9 +364,20 @@ static json_t *plan_json(struct cli *cli, const struct plan_case *c)
     return NULL;
 }
 
+/* What no table could give. */
+static json_t *refused_json(const struct plan_case *c)
+{
+    if (c->status == MOULT_OK) { return json_null(); }
+    return json_pack("{s:i,s:I,s:I}", "slots", (int)c->wish.slot_count, "needed",
+                     (json_int_t)c->wish.slot_least, "possible",
+                     (json_int_t)c->plan.slot_size);
+}
+
 static json_t *moved_json(const struct plan_case *c)
 {
-    if (c->moved.size == 0 || c->moved_status != MOULT_OK) { return json_null(); }
+    if (c->status != MOULT_OK || c->moved.size == 0 || c->moved_status != MOULT_OK) {
+        return json_null();
+    }
     int64_t before = (int64_t)c->plan.slot_size - c->image.size;
     int64_t after = (int64_t)c->moved_plan.slot_size - smaller_image(c);
     return json_pack("{s:s,s:I,s:I,s:I,s:I}", "name", c->moved.label, "image_size",
@@ -376,12 +388,12 @@ static json_t *moved_json(const struct plan_case *c)
 
 json_t *plan_report_json(struct cli *cli, const struct plan_case *c)
 {
-    return json_pack("{s:I,s:{s:s,s:I},s:o,s:o,s:o,s:o}", "flash_size",
+    return json_pack("{s:I,s:{s:s,s:I},s:o,s:o,s:o,s:o,s:o}", "flash_size",
                      (json_int_t)c->flash_size, "image", "version", c->image.version,
                      "size", (json_int_t)c->image.size, "growth",
                      c->history.count ? growth_json(c) : json_null(), "table",
                      c->old ? old_json(cli, c) : json_null(), "proposal", plan_json(cli, c),
-                     "moved", moved_json(c));
+                     "refused", refused_json(c), "moved", moved_json(c));
 }
 
 int plan_report_csv(struct cli *cli, const struct plan_case *c)

@@ -117,6 +117,9 @@ int plan_history_read(struct cli *cli, const char *path, struct plan_history *hi
     size_t size = 0;
     int code = cli_read_file(cli, path, CLI_SMALL_FILE_MAX, &data, &size);
     if (code != CLI_OK) { return code; }
+    if (strlen((char *)data) != size) {
+        return cli_fail_at(cli, path, MOULT_D_PLAN_HISTORY, "text", "a zero byte");
+    }
     char *line = (char *)data;
     for (unsigned number = 1; line && code == CLI_OK; number++) {
         char *next = strchr(line, '\n');

@@ -107,7 +107,7 @@ static void test_a_new_table_is_proposed_as_text_json_and_csv(void **state)
            "");
     expect("partitions plan --flash 4M --size 1M", CLI_OK,
            "growth    not known: no --history", "");
-    json_t *d = document_of("partitions plan --flash 4M --size 1M --json", CLI_OK);
+    json_t *d = document_of("partitions plan --flash 4M --size 1M --json --csv", CLI_OK);
     assert_int_equal(number(d, "proposal", "slots", "size"), 0x1e0000);
     assert_int_equal(number(d, "proposal", "slots", "free"), 0x1e0000 - 0x100000);
     assert_true(json_is_null(json_object_get(d, "table")));
@@ -174,6 +174,13 @@ static void test_what_needs_a_cable_is_said_with_its_reason(void **state)
         "1.00 MB each");
     expect("partitions plan --table factory.csv --size 1M", CLI_REFUSED, "",
            "next: --headroom 0 would do");
+    json_t *d = document_of("partitions plan --table factory.csv --size 1M --json",
+                            CLI_REFUSED); /* what the old table has left is told */
+    assert_int_equal(number(d, "table", "slots", "free"), 0);
+    assert_int_equal(number(d, "refused", "needed", NULL), 0x140000);
+    assert_int_equal(number(d, "refused", "possible", NULL), 0x100000);
+    assert_true(json_is_null(json_object_get(d, "proposal")));
+    json_decref(d);
     const char *words = "partitions plan --table factory.csv --size 1M --drop factory";
     expect(words, CLI_OK, "the way   a cable, and nothing else:\n", "");
     expect(words, CLI_OK, "ota_0 begins elsewhere", "");
@@ -301,6 +308,8 @@ static void test_a_history_that_is_none_is_refused_by_line(void **state)
         {"# nothing\n\n", "size history expects version,size, found no line"},
     };
     (void)state;
+    write_file("bad.csv", "1.0,400K\n\0 1.1,410K\n", 20);
+    expect("partitions plan --flash 4M --history bad.csv", CLI_REFUSED, "", "a zero byte");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         write_text("bad.csv", rows[i].text);
         expect("partitions plan --flash 4M --history bad.csv", CLI_REFUSED, "",
