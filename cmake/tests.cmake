@@ -4,7 +4,8 @@
 # The label "short" marks what `make test-short` runs, "slow" the unit tests that it leaves out, "tsan" what `make tsan` runs; e2e scripts carry "e2e".
 
 # Tests of five seconds and more under the sanitizers: part of `make test`, not of `make test-short`.
-set(slow_tests device/every_bit keys/sb_signer device/network_faults server/base/signer_client server/mqtt/wake_publisher
+set(slow_tests device/every_bit keys/sb_signer device/network_faults device/network_soak
+               device/hostile_server device/hostile_network server/base/signer_client server/mqtt/wake_publisher
                device/states device/component_power device/session
                ports/posix/update ports/posix/http_client
                device/secure_boot device/store_faults device/encrypted

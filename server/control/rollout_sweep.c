@@ -48,9 +48,8 @@ static enum moult_status take_batch(const struct sweeping *s, struct rollout_swe
     enum moult_status st = MOULT_OK;
     while (st == MOULT_OK && sweep->state != ASSIGNMENT_NO_STATE) {
         size_t before = batch->count;
-        struct store_assignment_query query = {.rollout = s->slot->work->num,
-                                               .state = sweep->state,
-                                               .after = sweep->after};
+        struct store_assignment_query query = {
+            .rollout = s->slot->work->num, .state = sweep->state, .after = sweep->after};
         st = store_assignment_each(s->db, &query, collect, batch);
         if (batch->count > before) { sweep->after = batch->rows[batch->count - 1].device; }
         if (batch->count == SWEEP_BATCH_MAX) { return st; }
@@ -75,9 +74,7 @@ static enum moult_status retry(struct assigned *a)
     struct assignment_event event = {.kind = ASSIGNMENT_EV_RETRY, .now_ms = a->now_ms};
     struct assignment_effect effect;
     enum moult_status st = assigned_step(a, &event, NULL, &effect);
-    if (st == MOULT_OK) {
-        effects_num(&a->control->effects, EFFECT_WAKE, a->device->num);
-    }
+    if (st == MOULT_OK) { effects_num(&a->control->effects, EFFECT_WAKE, a->device->num); }
     return st;
 }
 

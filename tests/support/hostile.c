@@ -8,7 +8,7 @@
 #include "tests/support/fixed_crypto.h"
 #include "tests/support/update_server.h"
 
-enum { STEPS_MAX = 60000, BOOTS_MAX = 30, OWN_KEYS = STATEMENTS_KEYS, RUNS_PRESET = 12 };
+enum { STEPS_MAX = 60000, BOOTS_MAX = 30, OWN_KEYS = STATEMENTS_KEYS, RUNS_PRESET = 30 };
 
 struct world hostile_world;
 struct statements_fleet hostile_own;
@@ -77,16 +77,18 @@ static enum moult_http_event pour(uint8_t *buffer, size_t capacity, size_t *size
     return MOULT_HTTP_BODY;
 }
 
-static enum moult_http_event drip(void *context, uint8_t *buffer, size_t *size,
-                                  struct moult_http_failure *failure)
+static enum moult_http_event drip(void *context, uint8_t *buffer, size_t capacity,
+                                  size_t *size, struct moult_http_failure *failure)
 {
     struct moult_http_reply ignored;
     if (w->now_ms < w->http.next_ms) {
         w->now_ms = w->http.next_ms < w->now_ms + 1000 ? w->http.next_ms : w->now_ms + 1000;
         return MOULT_HTTP_NOT_YET;
     }
+    size_t most = hostile_net.drip_bytes ? hostile_net.drip_bytes : 1;
+    if (most > capacity) { most = capacity; }
     enum moult_http_event event =
-        update_server_poll(context, buffer, 1, size, &ignored, failure);
+        update_server_poll(context, buffer, most, size, &ignored, failure);
     w->http.next_ms = w->now_ms + hostile_net.drip_ms;
     return event;
 }
@@ -100,7 +102,7 @@ static enum moult_http_event poll(void *context, uint8_t *buffer, size_t capacit
     if (has_begun && is_endless) { return pour(buffer, capacity, size); }
     bool is_slow = hostile_net.drip_ms && strstr(open_path, "/artifact/") &&
                    is_of(open_path, hostile_net.drip_of);
-    if (has_begun && is_slow) { return drip(context, buffer, size, failure); }
+    if (has_begun && is_slow) { return drip(context, buffer, capacity, size, failure); }
     uint32_t place = (uint32_t)(w->http.data - w->new.data) + w->http.done;
     enum moult_http_event event =
         update_server_poll(context, buffer, capacity, size, reply, failure);
@@ -276,6 +278,7 @@ static const char *fault_of(const struct hostile_attack *attack)
     if (w->foreign_boots) { return "something foreign was booted"; }
     if (w->seen.wrong_marks) { return "a wrong image was confirmed"; }
     if (hostile_net.is_plain) { return "a request went to another host"; }
+    if (attack->also && !attack->also()) { return "a further promise is broken"; }
     if (attack->when == SURVIVED) {
         return world_runs(w, &w->new) ? NULL : "the update did not happen";
     }

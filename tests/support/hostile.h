@@ -34,6 +34,7 @@ struct hostile_attack {
     uint16_t code;     /* 0 with SURVIVED: none */
     uint16_t native;   /* of the code; 0: any. For E_NO_SOURCE the last source's code */
     enum hostile_when when;
+    bool (*also)(void); /* what else is promised; NULL: nothing */
 };
 
 struct hostile_row {
@@ -61,7 +62,8 @@ struct hostile_net {
     const char *endless_of; /* in the answers to this path, in part */
     const char *mirror;     /* a path that serves the artifact, spoiled by `spoil` */
     void (*spoil)(uint8_t *data, uint32_t size, uint32_t place);
-    uint32_t drip_ms;    /* one byte of artifact per so long; 0: at once */
+    uint32_t drip_ms;    /* between pieces of artifact; 0: at once */
+    uint32_t drip_bytes; /* of each piece; 0: one */
     const char *drip_of; /* only of this path; NULL: any */
     uint64_t bytes;      /* received by the device, of all answers */
     unsigned requests;

@@ -87,11 +87,14 @@ static void order_with_a_bent_signature(void)
 }
 
 static const struct hostile_attack network[] = {
-    {"order by own keys", order_by_own_keys, MOULT_D_ASSIGN_SIG, 0, KNOWN_BEFORE},
-    {"keyset of own roots", keyset_of_own_roots, MOULT_D_KEYSET_SIG_OLD, 0, KNOWN_BEFORE},
-    {"release by own keys", release_by_own_keys, MOULT_D_RELEASE_SIG, 0, KNOWN_BEFORE},
-    {"image of own making", image_of_own_making, MOULT_D_XFER_DIGEST, 0, FOUND_LATER},
-    {"bent signature", order_with_a_bent_signature, MOULT_D_ASSIGN_SIG, 0, KNOWN_BEFORE},
+    {"order by own keys", order_by_own_keys, MOULT_D_ASSIGN_SIG, 0, KNOWN_BEFORE, NULL},
+    {"keyset of own roots", keyset_of_own_roots, MOULT_D_KEYSET_SIG_OLD, 0, KNOWN_BEFORE,
+     NULL},
+    {"release by own keys", release_by_own_keys, MOULT_D_RELEASE_SIG, 0, KNOWN_BEFORE,
+     NULL},
+    {"image of own making", image_of_own_making, MOULT_D_XFER_DIGEST, 0, FOUND_LATER, NULL},
+    {"bent signature", order_with_a_bent_signature, MOULT_D_ASSIGN_SIG, 0, KNOWN_BEFORE,
+     NULL},
 };
 
 /* --- row 2: the server, with the assign key --- */
@@ -186,19 +189,20 @@ static void another_release_named(void)
 
 static const struct hostile_attack server[] = {
     {"release by the assign key", release_by_the_assign_key, MOULT_D_RELEASE_SIG, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"release by own keys", release_by_own_release_keys, MOULT_D_RELEASE_SIG, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"keyset by the assign key", keyset_by_the_assign_key, MOULT_D_KEYSET_SIG_OLD, 0,
-     KNOWN_BEFORE},
-    {"no such keyset", no_such_keyset, MOULT_D_KEYSET_FETCH, 0, SURVIVED},
+     KNOWN_BEFORE, NULL},
+    {"no such keyset", no_such_keyset, MOULT_D_KEYSET_FETCH, 0, SURVIVED, NULL},
     {"source of another size", source_of_another_size, MOULT_D_NO_SOURCE, MOULT_D_XFER_SIZE,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"source of another digest", source_of_another_digest, MOULT_D_NO_SOURCE,
-     MOULT_D_XFER_DIGEST, KNOWN_BEFORE},
+     MOULT_D_XFER_DIGEST, KNOWN_BEFORE, NULL},
     {"source on another host", source_on_another_host, MOULT_D_NO_SOURCE, MOULT_D_URI,
-     KNOWN_BEFORE},
-    {"another release named", another_release_named, MOULT_D_RELEASE_BIND, 0, KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
+    {"another release named", another_release_named, MOULT_D_RELEASE_BIND, 0, KNOWN_BEFORE,
+     NULL},
 };
 
 /* --- row 3: one of the keys of a threshold, and the assign key --- */
@@ -237,12 +241,13 @@ static void keyset_by_one_root(void)
 }
 
 static const struct hostile_attack one_key[] = {
-    {"release by one key", release_by_one_key, MOULT_D_RELEASE_SIG, 0, KNOWN_BEFORE},
+    {"release by one key", release_by_one_key, MOULT_D_RELEASE_SIG, 0, KNOWN_BEFORE, NULL},
     {"release by one key, twice", release_by_one_key_twice, MOULT_D_RELEASE_COSE, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"release by it and an assign key", release_by_one_and_the_assign_key,
-     MOULT_D_RELEASE_SIG, 0, KNOWN_BEFORE},
-    {"keyset by one root", keyset_by_one_root, MOULT_D_KEYSET_SIG_OLD, 0, KNOWN_BEFORE},
+     MOULT_D_RELEASE_SIG, 0, KNOWN_BEFORE, NULL},
+    {"keyset by one root", keyset_by_one_root, MOULT_D_KEYSET_SIG_OLD, 0, KNOWN_BEFORE,
+     NULL},
 };
 
 /* --- row 4: keys that were revoked --- */
@@ -299,10 +304,11 @@ static void old_keyset_again(void)
 
 static const struct hostile_attack revoked[] = {
     {"order by the revoked key", order_by_the_revoked_key, MOULT_D_ASSIGN_SIG, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"release by the revoked key", release_by_the_revoked_key, MOULT_D_RELEASE_SIG, 0,
-     KNOWN_BEFORE},
-    {"the old keyset again", old_keyset_again, MOULT_D_KEYSET_VERSION, 0, KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
+    {"the old keyset again", old_keyset_again, MOULT_D_KEYSET_VERSION, 0, KNOWN_BEFORE,
+     NULL},
 };
 
 /* --- row 5: old releases --- */
@@ -337,9 +343,10 @@ static void release_below_the_fuses(void)
 }
 
 static const struct hostile_attack rollback[] = {
-    {"release below the floor", release_below_the_floor, MOULT_D_SEQ_FLOOR, 0,
-     KNOWN_BEFORE},
-    {"release below the fuses", release_below_the_fuses, MOULT_D_SECVER, 0, KNOWN_BEFORE},
+    {"release below the floor", release_below_the_floor, MOULT_D_SEQ_FLOOR, 0, KNOWN_BEFORE,
+     NULL},
+    {"release below the fuses", release_below_the_fuses, MOULT_D_SECVER, 0, KNOWN_BEFORE,
+     NULL},
 };
 
 /* --- rows 6 and 7: what was said before, or to others --- */
@@ -382,7 +389,7 @@ static void play_recorded(void)
 }
 
 static const struct hostile_attack freeze[] = {
-    {"the recorded none, for ever", play_recorded, MOULT_D_NONCE, 0, KNOWN_BEFORE},
+    {"the recorded none, for ever", play_recorded, MOULT_D_NONCE, 0, KNOWN_BEFORE, NULL},
 };
 
 static void for_another_device(struct world *world, struct moult_assignment *order)
@@ -421,11 +428,12 @@ static void order_without_nonce(void)
 }
 
 static const struct hostile_attack replay[] = {
-    {"a recorded order", play_recorded, MOULT_D_NONCE, 0, KNOWN_BEFORE},
+    {"a recorded order", play_recorded, MOULT_D_NONCE, 0, KNOWN_BEFORE, NULL},
     {"order of another device", order_of_another_device, MOULT_D_ASSIGN_DEVICE, 0,
-     KNOWN_BEFORE},
-    {"order of another session", order_of_another_session, MOULT_D_NONCE, 0, KNOWN_BEFORE},
-    {"order without a nonce", order_without_nonce, MOULT_D_NONCE, 0, KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
+    {"order of another session", order_of_another_session, MOULT_D_NONCE, 0, KNOWN_BEFORE,
+     NULL},
+    {"order without a nonce", order_without_nonce, MOULT_D_NONCE, 0, KNOWN_BEFORE, NULL},
 };
 
 /* --- row 8: numbers as high as they go --- */
@@ -455,7 +463,7 @@ static void rotate(void)
 }
 
 static const struct hostile_attack fast_forward[] = {
-    {"counter at the end", counter_at_the_end, MOULT_D_COUNTER, 0, KNOWN_BEFORE},
+    {"counter at the end", counter_at_the_end, MOULT_D_COUNTER, 0, KNOWN_BEFORE, NULL},
 };
 
 /* --- row 9: parts of different releases --- */
@@ -506,12 +514,13 @@ static void source_of_another_component(void)
 }
 
 static const struct hostile_attack mix[] = {
-    {"another true release", serve_another_release, MOULT_D_RELEASE_BIND, 0, KNOWN_BEFORE},
-    {"another true image", serve_another_image, MOULT_D_XFER_DIGEST, 0, FOUND_LATER},
+    {"another true release", serve_another_release, MOULT_D_RELEASE_BIND, 0, KNOWN_BEFORE,
+     NULL},
+    {"another true image", serve_another_image, MOULT_D_XFER_DIGEST, 0, FOUND_LATER, NULL},
     {"record of another release", image_of_another_release, MOULT_D_IMAGE_INFO, 0,
-     FOUND_LATER},
+     FOUND_LATER, NULL},
     {"source of another component", source_of_another_component, MOULT_D_NO_SOURCE, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
 };
 
 /* --- row 10: another device, fleet, class, chip (and row 39: revision) --- */
@@ -589,17 +598,19 @@ static void image_for_another_chip(void)
 
 static const struct hostile_attack target[] = {
     {"order of another device", order_of_another_device, MOULT_D_ASSIGN_DEVICE, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"order of another fleet", order_of_another_fleet, MOULT_D_ASSIGN_FLEET, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"release of another fleet", release_of_another_fleet, MOULT_D_RELEASE_FLEET, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"release of another class", release_of_another_class, MOULT_D_RELEASE_CLASS, 0,
-     KNOWN_BEFORE},
-    {"release for another chip", release_for_another_chip, MOULT_D_CHIP, 0, KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
+    {"release for another chip", release_for_another_chip, MOULT_D_CHIP, 0, KNOWN_BEFORE,
+     NULL},
     {"release for a later revision", release_for_a_later_revision, MOULT_D_CHIP_REV, 0,
-     KNOWN_BEFORE},
-    {"image for another chip", image_for_another_chip, MOULT_D_IMAGE_CHIP, 0, FOUND_LATER},
+     KNOWN_BEFORE, NULL},
+    {"image for another chip", image_for_another_chip, MOULT_D_IMAGE_CHIP, 0, FOUND_LATER,
+     NULL},
 };
 
 /* --- rows 19 and 20: sizes, formats and places of the result --- */
@@ -616,9 +627,9 @@ static void release_larger_than_the_slot(void)
 
 static const struct hostile_attack oversize[] = {
     {"release larger than the slot", release_larger_than_the_slot, MOULT_D_SLOT_SIZE, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"source larger than the release", source_of_another_size, MOULT_D_NO_SOURCE,
-     MOULT_D_XFER_SIZE, KNOWN_BEFORE},
+     MOULT_D_XFER_SIZE, KNOWN_BEFORE, NULL},
 };
 
 static void raw_application(struct moult_release *release)
@@ -659,10 +670,11 @@ static void component_of_nobody(void)
 
 static const struct hostile_attack misread[] = {
     {"an application as raw bytes", application_as_raw_bytes, MOULT_D_COMPONENT, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"into a named partition", application_into_a_partition, MOULT_D_PARTITION, 0,
-     KNOWN_BEFORE},
-    {"a component of nobody", component_of_nobody, MOULT_D_COMPONENT, 0, KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
+    {"a component of nobody", component_of_nobody, MOULT_D_COMPONENT, 0, KNOWN_BEFORE,
+     NULL},
 };
 
 /* --- row 24: an order that would override the release --- */
@@ -695,13 +707,13 @@ static void source_with_a_key_of_its_own(void)
 
 static const struct hostile_attack override[] = {
     {"a key of its own", order_with_a_key_of_its_own, MOULT_D_ASSIGN_UNKNOWN, 0,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"a key of its own in a source", source_with_a_key_of_its_own, MOULT_D_ASSIGN_UNKNOWN,
-     0, KNOWN_BEFORE},
+     0, KNOWN_BEFORE, NULL},
     {"another size", source_of_another_size, MOULT_D_NO_SOURCE, MOULT_D_XFER_SIZE,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
     {"another digest", source_of_another_digest, MOULT_D_NO_SOURCE, MOULT_D_XFER_DIGEST,
-     KNOWN_BEFORE},
+     KNOWN_BEFORE, NULL},
 };
 
 static const struct hostile_row rows[] = {
