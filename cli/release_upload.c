@@ -45,6 +45,18 @@ static int send_image(struct upload *upload, const char *path)
     return CLI_OK;
 }
 
+/* What does not hinder the release, but some of its devices. */
+static void print_warnings(struct cli *cli, const json_t *reply)
+{
+    size_t index;
+    const json_t *warning;
+    json_array_foreach(json_object_get(reply, "warnings"), index, warning)
+    {
+        cli_warn(cli, "%s: %s\n", cli_member(cli, warning, "reason"),
+                 cli_member(cli, warning, "words"));
+    }
+}
+
 static int send_statement(struct upload *upload, const uint8_t *data, size_t size)
 {
     struct cli *cli = upload->cli;
@@ -59,6 +71,7 @@ static int send_statement(struct upload *upload, const uint8_t *data, size_t siz
     if (client_call(upload->client, &request, &reply, &error) != MOULT_OK) {
         return cli_fail_remote(cli, &error);
     }
+    print_warnings(cli, reply.json);
     if (cli->global.json) {
         code = cli_json(cli, json_incref(reply.json));
     } else {

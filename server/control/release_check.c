@@ -8,8 +8,10 @@
 #include "formats/codes.h"
 #include "formats/esp_image.h"
 #include "formats/image_info.h"
+#include "server/control/events.h"
 #include "server/control/problem.h"
 #include "server/control/releases.h"
+#include "server/store/store_device.h"
 
 /* One component being checked. */
 struct part {
@@ -259,10 +261,47 @@ enum moult_status release_check(struct control *control, struct moult_bytes enve
     return st;
 }
 
-enum moult_status control_release_check(struct control *control,
+static const struct moult_component *app_of(const struct moult_release *release)
+{
+    for (unsigned i = 0; i < release->component_count; i++) {
+        const struct moult_component *component = &release->components[i];
+        if (component->format == MOULT_FORMAT_ESP_APP) { return component; }
+    }
+    return NULL;
+}
+
+enum moult_status control_release_check(const struct control_call *call,
                                         struct moult_bytes envelope,
-                                        struct control_problem *problem)
+                                        struct control_release_fit *fit)
 {
     struct moult_release release;
-    return release_check(control, envelope, &release, problem);
+    struct store_slots slots = {0};
+    *fit = (struct control_release_fit){0};
+    enum moult_status st = release_check(call->control, envelope, &release, call->problem);
+    const struct moult_component *app = st == MOULT_OK ? app_of(&release) : NULL;
+    if (!app) { return st; }
+    st = store_device_slots(call->db, release.class_id, app->size, &slots);
+    *fit = (struct control_release_fit){.size = app->size,
+                                        .told = slots.told,
+                                        .too_small = slots.too_small,
+                                        .smallest = slots.smallest};
+    return problem_store(call, st);
+}
+
+enum moult_status control_release_warn(const struct control_release_fit *fit, json_t *reply)
+{
+    json_t *warnings = json_array();
+    char words[160];
+    if (fit->too_small > 0) {
+        snprintf(words, sizeof words,
+                 "%u of %u devices of the class have a slot too small for its %u bytes "
+                 "(the smallest has %lld); they will refuse it",
+                 (unsigned)fit->too_small, (unsigned)fit->told, (unsigned)fit->size,
+                 (long long)fit->smallest);
+        json_array_append_new(warnings,
+                              json_pack("{s:o, s:I, s:s}", "reason",
+                                        json_reason(MOULT_R_PRE_NO_SPACE), "devices",
+                                        (json_int_t)fit->too_small, "words", words));
+    }
+    return json_object_set_new(reply, "warnings", warnings) == 0 ? MOULT_OK : MOULT_E_NOMEM;
 }

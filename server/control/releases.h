@@ -27,12 +27,23 @@ control_artifact_note(const struct control_call *call,
 MOULT_MUST_CHECK enum moult_status control_release_create(const struct control_call *call,
                                                           struct moult_bytes envelope,
                                                           bool *is_new, json_t **out);
-/* The checks of control_release_create() that read artifacts, without the database: any
- * thread. A worker that runs them first leaves the files hashed (artifact_is_checked()) and
+/* What devices of the class have reported of their slots, beside the application's size. */
+struct control_release_fit {
+    uint32_t size; /* bytes */
+    uint32_t told, too_small; /* devices */
+    int64_t smallest;         /* bytes */
+};
+/* The checks of control_release_create() that read artifacts, and the fit; on a reader. A
+ * worker that runs them first leaves the files hashed (artifact_is_checked()) and
  * in the page cache, so that the writer is not held up for long. */
-MOULT_MUST_CHECK enum moult_status control_release_check(struct control *control,
+MOULT_MUST_CHECK enum moult_status control_release_check(const struct control_call *call,
                                                          struct moult_bytes envelope,
-                                                         struct control_problem *problem);
+                                                         struct control_release_fit *fit);
+/* "warnings" of the reply to POST /releases: a list, empty when all is well. Devices whose
+ * slot is too small refuse the release by themselves, before a byte is erased, so it is
+ * stored all the same: a class may have more than one partition table. */
+MOULT_MUST_CHECK enum moult_status
+control_release_warn(const struct control_release_fit *fit, json_t *reply);
 /* GET /releases?class=; class may be NULL. */
 MOULT_MUST_CHECK enum moult_status control_release_list(const struct control_call *call,
                                                         const char *class_name,

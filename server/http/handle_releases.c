@@ -13,6 +13,7 @@ struct release_call {
     struct http_reply *reply;
     struct operator_call call;
     struct idempotency use;
+    struct control_release_fit fit;
     bool is_new; /* not there before; 201 */
 };
 
@@ -44,6 +45,11 @@ static enum moult_status create(struct release_call *call)
         return operator_reply(call->request, &call->call, st, NULL, call->reply);
     }
     call->is_new = call->is_new && !call->call.control.dry_run;
+    st = control_release_warn(&call->fit, object);
+    if (st != MOULT_OK) {
+        json_decref(object);
+        return st;
+    }
     st = operator_reply_as(call->request, call->reply, call->is_new ? 201 : 200, object);
     return st == MOULT_OK ? idempotency_keep(&call->call, &call->use, call->reply) : st;
 }
@@ -73,11 +79,10 @@ static void done_create(void *context, enum moult_status status)
  * finds wrong the writer finds again, and leaves the audit entry. */
 static enum moult_status run_check(struct store_db *db, void *context)
 {
-    (void)db; /* reads files only */
     struct release_call *call = context;
-    struct control_problem problem;
+    call->call.control.db = db;
     enum moult_status st =
-        control_release_check(call->env->control, call->request->body, &problem);
+        control_release_check(&call->call.control, call->request->body, &call->fit);
     (void)st; /* see above */
     return MOULT_OK;
 }

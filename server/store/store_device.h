@@ -130,4 +130,16 @@ store_attribute_each(struct store_db *db, int64_t device,
 MOULT_MUST_CHECK enum moult_status
 store_attribute_clear(struct store_db *db, int64_t device, enum store_space space);
 
+/* App slots as devices of a class have reported them; rejected and retired ones are left
+ * out. Reads the facts of every device of the class: for a reader. */
+struct store_slots {
+    uint32_t told;      /* devices that have said */
+    uint32_t too_small; /* of them with less than `size` bytes */
+    int64_t smallest;   /* bytes; 0: nobody has said */
+};
+MOULT_MUST_CHECK enum moult_status store_device_slots(struct store_db *db,
+                                                      const uint8_t class_id[16],
+                                                      int64_t size,
+                                                      struct store_slots *out);
+
 #endif

@@ -485,7 +485,9 @@ static void fill_facts(struct toy *toy, struct moult_checkin *message)
     message->facts =
         (struct moult_facts){.present = 1u << MOULT_FACTS_CHIP | 1u << MOULT_FACTS_REVISION,
                              .chip_id = 5,
-                             .revision = 4};
+                             .revision = 4,
+                             .slot_size = toy->slot_size};
+    if (toy->slot_size) { message->facts.present |= 1u << MOULT_FACTS_SLOT_SIZE; }
 }
 
 struct told world_checkin(struct world *w, struct toy *toy,

@@ -429,6 +429,42 @@ static void test_a_dry_run_of_a_release_keeps_nothing(void **state)
     assert_int_equal(world_sql(api.w, "SELECT count(*) FROM release"), 3);
 }
 
+/* Before a byte is served: which devices have said that it does not fit. */
+static void test_an_upload_tells_of_slots_that_are_too_small(void **state)
+{
+    (void)state;
+    const uint32_t slots[] = {v120.size - 1, v120.size, 0, 100, 50};
+    for (unsigned i = 0; i < 5; i++) {
+        struct toy *toy = world_toy(api.w, DEVICES + i, &v100);
+        toy->slot_size = slots[i];
+        assert_int_equal(world_checkin(api.w, toy, NULL, 0).status, 200);
+    }
+    json_decref(world_device_verb(api.w, &api.w->toys[DEVICES + 4], "reject"));
+    world_sign(api.w, &v120);
+    assert_true(world_put_artifact(api.w, &v120));
+    struct api_request post = {.role = RELEASER,
+                               .method = "POST",
+                               .path = "/api/v1/releases",
+                               .body = v120.envelope.data,
+                               .body_size = v120.envelope.size};
+    api_ask(&api, &post, &reply);
+    assert_int_equal(json_array_size(world_at(reply.json, "warnings")), 1);
+    assert_string_equal(world_text(reply.json, "warnings.0.reason"), "R109");
+    assert_int_equal(world_number(reply.json, "warnings.0.devices"), 2);
+    assert_non_null(strstr(world_text(reply.json, "warnings.0.words"), "2 of 3 devices"));
+    assert_non_null(strstr(world_text(reply.json, "warnings.0.words"), "smallest has 100"));
+    api_expect(&reply, 201, NULL);
+    post.body = v110.envelope.data; /* the same again is told again */
+    post.body_size = v110.envelope.size;
+    api_ask(&api, &post, &reply);
+    assert_int_equal(world_number(reply.json, "warnings.0.devices"), 2);
+    api_expect(&reply, 200, NULL);
+    world_sql(api.w, "UPDATE device SET facts = NULL");
+    api_ask(&api, &post, &reply);
+    assert_int_equal(json_array_size(world_at(reply.json, "warnings")), 0);
+    api_expect(&reply, 200, NULL);
+}
+
 /* --- conditions ----------------------------------------------------------------------- */
 
 static const char *const new_rollout =
@@ -620,6 +656,7 @@ int main(void)
         TEST(test_a_dry_run_of_anything_changes_nothing),
         TEST(test_a_dry_run_of_an_upload_keeps_nothing),
         TEST(test_a_dry_run_of_a_release_keeps_nothing),
+        TEST(test_an_upload_tells_of_slots_that_are_too_small),
         TEST(test_a_stale_etag_changes_nothing),
         TEST(test_every_post_that_comes_twice_is_done_once),
         TEST(test_a_large_import_is_done_once),
