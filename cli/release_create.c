@@ -13,6 +13,7 @@
 #include "cli/image_report.h"
 #include "cli/release_components.h"
 #include "cli/release_keys.h"
+#include "cli/release_floor.h"
 #include "cli/release_report.h"
 #include "keys/openssl_crypto.h"
 
@@ -119,21 +120,40 @@ static int read_image(struct creation *creation)
     return CLI_OK;
 }
 
+/* The image carries the floor that devices will keep, so the default is what it must say:
+ * the newest published release of the class. wanted 0: not given. */
+static int check_floor(struct creation *creation, uint64_t wanted)
+{
+    struct cli *cli = creation->cli;
+    const struct moult_image_info *info = &creation->image.info;
+    bool is_given = cli_has(cli, OPT_ROLLBACK_TO) || cli_has(cli, OPT_NO_WAY_BACK);
+    if (cli_has(cli, OPT_NO_WAY_BACK)) { wanted = info->sequence; }
+    if (!is_given) { release_floor_ask(cli, info, &wanted); }
+    if (!is_given && wanted == 0) { return CLI_OK; } /* nothing to compare with */
+    if (wanted == info->rollback_floor) { return CLI_OK; }
+    cli_next(cli, is_given ? cli_text(cli, "moult image make ... --rollback-floor %" PRIu64,
+                                      wanted)
+                           : cli_text(cli,
+                                      "moult image make ... --rollback-floor %" PRIu64
+                                      ", or this with --rollback-to %" PRIu64,
+                                      wanted, info->rollback_floor));
+    return disagree(creation,
+                    cli_text(cli, "rollback to %" PRIu64 "%s", wanted,
+                             is_given ? "" : ", the newest published release"),
+                    cli_text(cli, "rollback to %" PRIu64, info->rollback_floor));
+}
+
 static int check_sequences(struct creation *creation)
 {
     struct cli *cli = creation->cli;
     const struct moult_image_info *info = &creation->image.info;
     uint64_t sequence = cli_number(cli, OPT_SEQUENCE, info->sequence);
-    uint64_t floor = cli_number(cli, OPT_ROLLBACK_TO, info->rollback_floor);
+    uint64_t floor = cli_number(cli, OPT_ROLLBACK_TO, 0);
     if (sequence != info->sequence) {
         return disagree(creation, cli_text(cli, "sequence %" PRIu64, sequence),
                         cli_text(cli, "sequence %" PRIu64, info->sequence));
     }
-    if (cli_has(cli, OPT_NO_WAY_BACK)) { floor = info->sequence; }
-    if (floor == info->rollback_floor) { return CLI_OK; }
-    cli_next(cli, cli_text(cli, "moult image make ... --rollback-floor %" PRIu64, floor));
-    return disagree(creation, cli_text(cli, "rollback to %" PRIu64, floor),
-                    cli_text(cli, "rollback to %" PRIu64, info->rollback_floor));
+    return check_floor(creation, floor);
 }
 
 /* The keyset, and, with a folder of `dev init`, the class that image and folder must agree

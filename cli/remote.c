@@ -16,6 +16,19 @@ static int no_server(struct cli *cli)
                     "a server (--server, MOULT_SERVER or a profile)", "none");
 }
 
+bool cli_has_server(struct cli *cli)
+{
+    struct client_error error;
+    struct client_profile profile;
+    if (client_profile_find(cli->global.profile, cli->global.server, &profile, &error) !=
+        MOULT_OK) {
+        return false;
+    }
+    bool has = profile.server != NULL;
+    client_profile_free(&profile);
+    return has;
+}
+
 int cli_connect(struct cli *cli, struct client **client)
 {
     struct client_error error;

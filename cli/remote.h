@@ -9,6 +9,9 @@
 #include "cli/cli.h"
 #include "client/client.h"
 
+/* Whether the user has chosen a server, without a word about it. */
+bool cli_has_server(struct cli *cli);
+
 /* The client of the profile the user chose; the same one each time. Returns CLI_OK, or has
  * failed. */
 MOULT_MUST_CHECK int cli_connect(struct cli *cli, struct client **client);

@@ -29,7 +29,7 @@ MOULT_MUST_CHECK enum moult_status control_release_create(const struct control_c
                                                           bool *is_new, json_t **out);
 /* What devices of the class have reported of their slots, beside the application's size. */
 struct control_release_fit {
-    uint32_t size; /* bytes */
+    uint32_t size;            /* bytes */
     uint32_t told, too_small; /* devices */
     int64_t smallest;         /* bytes */
 };

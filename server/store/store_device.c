@@ -387,10 +387,10 @@ enum moult_status store_attribute_clear(struct store_db *db, int64_t device,
 enum moult_status store_device_slots(struct store_db *db, const uint8_t class_id[16],
                                      int64_t size, struct store_slots *out)
 {
-    struct sql_statement *s = sql_prepare(
-        db, "SELECT count(slot), sum(slot < ?2), min(slot) FROM ("
-            "SELECT json_extract(facts, '$.slot_size') AS slot FROM device "
-            "WHERE class = ?1 AND facts IS NOT NULL AND state IN (1, 2, 4))");
+    struct sql_statement *s =
+        sql_prepare(db, "SELECT count(slot), sum(slot < ?2), min(slot) FROM ("
+                        "SELECT json_extract(facts, '$.slot_size') AS slot FROM device "
+                        "WHERE class = ?1 AND facts IS NOT NULL AND state IN (1, 2, 4))");
     sql_bind_bytes(s, 1, (struct moult_bytes){class_id, 16});
     sql_bind_int(s, 2, size);
     enum moult_status st = sql_step(s);

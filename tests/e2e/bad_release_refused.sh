@@ -80,9 +80,13 @@ riscv64-unknown-elf-objcopy --add-section .ballast="$stack_folder/ballast" \
     --set-section-flags .ballast=alloc,load,readonly,data,contents \
     --change-section-address .ballast=0x3c200000 "$elf" "$stack_folder/large.elf" 2> /dev/null
 make_image "$stack_folder/large.bin" 1.3.0 130 "$stack_folder/large.elf"
-command moult --quiet release create "$stack_folder/large.bin" --dir "$stack_folder" \
+code 6 command moult --quiet release create "$stack_folder/large.bin" --dir "$stack_folder" --out "$stack_folder/large.release"
+printf '%s\n' "$story_out" | grep -q "rollback to 110, the newest published release" || die "expected the floor, found: $story_out"
+command moult --quiet release create "$stack_folder/large.bin" --dir "$stack_folder" --rollback-to 100 \
     --out "$stack_folder/large.release" > /dev/null
+within 30 "the device has told its slot size" has '.facts.slot_size > 0' show_device dev-0001
 code 0 command moult release upload "$stack_folder/large.release" "$stack_folder/large.bin"
+printf '%s\n' "$story_out" | grep -q "R109: 1 of 1 devices" || die "expected a warning about the slot, found: $story_out"
 create_rollout large 1.3.0 --phase rest
 within 60 "the device refuses it" has '.failures[0].reason == "R109"' m rollout show large
 equal E0904 "$(m rollout show large --devices | jq -r '.devices[0].detail')" "detail"

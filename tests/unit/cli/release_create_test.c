@@ -101,6 +101,10 @@ static int set_up(void **state)
     (void)state; /* cmocka's signature */
     snprintf(folder, sizeof folder, "/tmp/moult-release-XXXXXX");
     if (!getcwd(home, sizeof home) || !mkdtemp(folder) || chdir(folder) != 0) { return 1; }
+    unsetenv("MOULT_PROFILE"); /* whoever runs the test may be logged in somewhere */
+    unsetenv("MOULT_SERVER");
+    setenv("HOME", folder, 1);
+    setenv("XDG_CONFIG_HOME", folder, 1);
     expect("keyset create --out keyset.cbor --root r1 --root r2 --release release-1.pem "
            "--release release-2.pem --assign as --make-keys " FLEET,
            CLI_OK, "keyset 1");
@@ -212,6 +216,21 @@ static void test_what_does_not_fit_together_is_refused(void **state)
     assert_int_not_equal(access("m.bin.release", F_OK), 0);
 }
 
+/* With a server: tests/e2e/bad_release_refused.sh. */
+static void test_without_a_server_the_floor_is_the_images_and_that_is_said(void **state)
+{
+    (void)state; /* cmocka's signature */
+    expect("release create m.bin --dir . --force", CLI_OK,
+           "Rollback floor 6 as the image says; the newest published release was not asked "
+           "for: no server is configured");
+    expect("release create m.bin --dir . --force --server https://127.0.0.1:1", CLI_OK,
+           "Rollback floor 6 as the image says");
+    struct run run = run_words("release create m.bin --dir . --force --rollback-to 6");
+    assert_int_equal(run.code, CLI_OK);
+    assert_null(strstr(run.err, "Rollback floor"));
+    run_free(&run);
+}
+
 static void test_files_are_overwritten_by_force_only(void **state)
 {
     (void)state; /* cmocka's signature */
@@ -314,6 +333,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_options_add_to_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_does_not_fit_together_is_refused, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_without_a_server_the_floor_is_the_images_and_that_is_said, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(test_files_are_overwritten_by_force_only, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(

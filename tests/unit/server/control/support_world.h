@@ -30,7 +30,7 @@ struct toy {
     uint64_t boot_id;
     uint32_t report_sequence;
     bool has_told_facts;
-    uint32_t slot_size; /* told with the facts; 0: not */
+    uint32_t slot_size;     /* told with the facts; 0: not */
     uint8_t old_digest[32]; /* to go back to */
     uint64_t old_sequence;
 };
