@@ -1,6 +1,7 @@
 /* support_api.c - see support_api.h. */
 #include "tests/unit/server/http/support_api.h"
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,13 +47,31 @@ static void signer_connected(void *context, const struct signer_hello *hello)
     control_releases_each(api->w->control, hand_over, api);
 }
 
+/* Ended as the program is: by a signal on its own thread. */
+static volatile sig_atomic_t signer_stop;
+
+static void on_signal(int number)
+{
+    (void)number; /* the only one that is handled here */
+    signer_stop = 1;
+}
+
+static void end_signer(struct api *api)
+{
+    if (!api->has_signer) { return; }
+    pthread_kill(api->signer, SIGUSR1);
+    pthread_join(api->signer, NULL);
+    orders_close(&api->orders);
+    api->has_signer = false;
+}
+
 static void *run_signer(void *context)
 {
     struct api *api = context;
     struct serve_options options = {.socket_path = api->socket_path,
                                     .allow_uid = getuid(),
                                     .clock = &api->w->clock,
-                                    .stop = &api->signer_stop};
+                                    .stop = &signer_stop};
     must(serve_run(&api->orders, &options) == MOULT_OK, "moult-signer serves");
     return NULL;
 }
@@ -73,7 +92,9 @@ void api_start_signer(struct api *api)
                                      .data_folder = api->w->folder,
                                      .rate = {1000, 6000, 6000}};
     must(orders_open(&api->orders, &options, &refusal) == MOULT_OK, refusal.text);
-    api->signer_stop = 0;
+    signer_stop = 0;
+    struct sigaction action = {.sa_handler = on_signal};
+    must(sigaction(SIGUSR1, &action, NULL) == 0, "a signal");
     must(pthread_create(&api->signer, NULL, run_signer, api) == 0, "thread");
     api->has_signer = true;
     wait_signer(api, true);
@@ -81,11 +102,7 @@ void api_start_signer(struct api *api)
 
 void api_stop_signer(struct api *api)
 {
-    if (!api->has_signer) { return; }
-    api->signer_stop = 1;
-    pthread_join(api->signer, NULL);
-    orders_close(&api->orders);
-    api->has_signer = false;
+    end_signer(api);
     wait_signer(api, false);
 }
 
@@ -228,11 +245,7 @@ void api_close(struct api *api)
     store_stop(api->w->store); /* finishes the jobs of requests */
     signer_client_stop(api->env.signer);
     http_server_stop(api->env.server);
-    if (api->has_signer) {
-        api->signer_stop = 1;
-        pthread_join(api->signer, NULL);
-        orders_close(&api->orders);
-    }
+    end_signer(api);
     tls_context_destroy(api->tls);
     tls_tickets_destroy(api->tickets);
     for (unsigned i = 0; i < API_DEVICES; i++) {

@@ -10,7 +10,6 @@
 
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include "server/base/tls.h"
 #include "server/http/env.h"
 #include "server/signer/orders.h"
@@ -42,7 +41,6 @@ struct api {
     struct orders orders;
     pthread_t signer;
     bool has_signer;
-    volatile sig_atomic_t signer_stop;
     sem_t writer_held, writer_go; /* api_hold_writer() */
 };
 
