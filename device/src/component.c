@@ -253,9 +253,32 @@ static const struct moult_data_component *left_out(const struct moult_session *s
     return NULL;
 }
 
-static enum moult_detail fit_components(struct moult_session *s,
-                                        const struct moult_release *release)
+/* The release of the application that runs. Its data cannot be staged any more: there is no
+ * other slot that it would belong to. */
+static enum moult_detail look_again(struct moult_session *s,
+                                    const struct moult_release *release)
 {
+    for (unsigned i = 0; i < release->component_count; i++) {
+        const struct moult_component *wanted = &release->components[i];
+        struct moult_data_component *c = moult_component_find(s, wanted->id);
+        if (wanted->id == MOULT_COMPONENT_APP) { continue; }
+        s->parts.id = wanted->id;
+        if (!c) { return MOULT_D_COMPONENT; }
+        struct moult_component_work *w = &c->work;
+        bool is_live = memcmp(w->live.digest, wanted->digest, 32) == 0;
+        bool is_staged = w->is_staged && w->staged.sequence == release->sequence;
+        if (!is_live && !is_staged) { return MOULT_D_COMPONENT; }
+        if (is_staged) { w->is_given_up = false; }
+    }
+    s->parts.id = 0;
+    return MOULT_D_NONE;
+}
+
+static enum moult_detail fit_components(struct moult_session *s,
+                                        const struct moult_release *release,
+                                        bool is_running)
+{
+    if (is_running) { return look_again(s, release); }
     for (unsigned i = 0; i < release->component_count; i++) {
         const struct moult_component *wanted = &release->components[i];
         if (wanted->id == MOULT_COMPONENT_APP) { continue; }

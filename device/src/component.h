@@ -18,8 +18,10 @@ struct moult_component_hooks {
      * Returns the count. */
     unsigned (*installed)(const struct moult_session *s, struct moult_dependency *out);
     /* Step 9, the application's component apart; then they are wanted. s->offer is the
-     * application's. */
-    enum moult_detail (*fit)(struct moult_session *s, const struct moult_release *release);
+     * application's. Where it runs already: whether they are in place, or staged for it;
+     * what was given up is due again. */
+    enum moult_detail (*fit)(struct moult_session *s, const struct moult_release *release,
+                             bool is_running);
     /* As moult_has_target(), moult_target_erase(), moult_target_program() and a read of the
      * target, where the plan is of a component. */
     bool (*has_target)(const struct moult_session *s);
@@ -49,9 +51,10 @@ static inline unsigned moult_components_installed(const struct moult_session *s,
 }
 
 static inline enum moult_detail moult_components_fit(struct moult_session *s,
-                                                     const struct moult_release *release)
+                                                     const struct moult_release *release,
+                                                     bool is_running)
 {
-    if (s->parts.hooks) { return s->parts.hooks->fit(s, release); }
+    if (s->parts.hooks) { return s->parts.hooks->fit(s, release, is_running); }
     return release->component_count == 1 ? MOULT_D_NONE : MOULT_D_COMPONENT;
 }
 

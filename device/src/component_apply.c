@@ -50,7 +50,7 @@ static enum moult_state give_up(struct moult_session *s, struct moult_data_compo
     c->work.is_given_up = true;
     s->phase = PICK;
     moult_trouble(s, detail, s->trouble.native);
-    if (s->plan.stage == MOULT_STAGE_PASSED) {
+    if (s->plan.stage == MOULT_STAGE_PASSED || s->contact.is_installing) {
         s->parts.is_failed = true;
         moult_flow_fail(s);
     } else {

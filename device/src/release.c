@@ -122,6 +122,9 @@ static void fill_offer(struct moult_session *s, const struct moult_release *rele
 /* It runs already: nothing to do but to say so. */
 static enum moult_state already_running(struct moult_session *s)
 {
+    if (moult_components_are_due(s)) {
+        return MOULT_STATE_IDLE;
+    } /* said when they are in */
     s->trouble = (struct moult_trouble){0};
     return moult_flow_tell(s, MOULT_REPORT_CONFIRMED);
 }
@@ -161,12 +164,14 @@ static enum moult_state judge(struct moult_session *s)
         return failed(s, (enum moult_detail)why.detail, 0);
     }
     enum moult_detail misfits = misfit(s, release);
+    bool is_running = false;
     if (misfits == MOULT_D_NONE) {
         fill_offer(s, release);
-        misfits = moult_components_fit(s, release);
+        is_running = memcmp(s->offer.digest, s->running.digest, 32) == 0;
+        misfits = moult_components_fit(s, release, is_running);
     }
     if (misfits != MOULT_D_NONE) { return failed(s, misfits, 0); }
-    if (memcmp(s->offer.digest, s->running.digest, 32) == 0) { return already_running(s); }
+    if (is_running) { return already_running(s); }
     return ask(s);
 }
 

@@ -164,6 +164,7 @@ static enum moult_state mark_valid(struct moult_session *s)
     bool may = may_confirm(s);
     int32_t native = may ? s->port->mark_valid(s->port->context) : 0;
     if (may && native == 0) {
+        s->running.boot.state = MOULT_SLOT_VALID;
         s->phase++;
         return MOULT_STATE_CONFIRM;
     }

@@ -452,6 +452,39 @@ static void test_a_component_that_cannot_be_applied_fails_the_deployment_until_a
     check_equal(info.state, MOULT_COMPONENT_READY);
 }
 
+static void test_the_same_release_ordered_again_tries_what_was_given_up_again(void)
+{
+    begin();
+    cw.motor_error = 77;
+    check(runs_through());
+    check_equal(world_count(w, MOULT_REPORT_FAILED), 1);
+    memset(cw.bits + cw.places[4].at, 0, 100);
+    world_deployment(w, '2');
+    w->action = MOULT_ACTION_INSTALL;
+    check(component_world_settle(&cw)); /* it fails once more, and only once */
+    check_equal(world_count(w, MOULT_REPORT_FAILED), 2);
+    check_equal(world_count(w, MOULT_REPORT_CONFIRMED), 0);
+    cw.motor_error = 0;
+    memset(cw.bits + cw.places[4].at, 0, 100);
+    world_deployment(w, '3');
+    w->action = MOULT_ACTION_INSTALL;
+    check(component_world_settle(&cw));
+    check(has(2, 2, 2));
+    check_equal(world_count(w, MOULT_REPORT_CONFIRMED), 1);
+    check_equal(w->report_count > 0 ? w->reports[w->report_count - 1].deployment[15] : 0,
+                '3');
+}
+
+static void test_a_release_whose_application_runs_without_its_data_is_no_success(void)
+{
+    begin();
+    component_world_offer(&cw, &w->old, 2, ALL);
+    check(component_world_boot(&cw, MOULT_RESET_POWER_ON));
+    check(world_hears(w, MOULT_D_COMPONENT));
+    check(strcmp(world_report_with(w, MOULT_D_COMPONENT)->text, "component 1") == 0);
+    check(has(1, 1, 1));
+}
+
 /* --- faults --- */
 
 static void test_bytes_that_are_not_the_signed_ones_arm_nothing(void)
@@ -683,6 +716,7 @@ static void test_nothing_is_applied_on_trial_without_a_plan(void)
 static void no_way_back(struct world *world)
 {
     world->mark_invalid_error = world->set_boot_error = 1;
+    world->is_down = true; /* an order would end the plan: what runs counts then */
 }
 
 /* A bootloader without rollback, and no slot to go back to: the condemned image stays. */
@@ -732,6 +766,8 @@ int main(void)
     check_run(test_a_peripheral_that_is_busy_for_ever_is_given_up);
     check_run(test_a_peripheral_that_fails_is_begun_again);
     check_run(test_a_component_that_cannot_be_applied_fails_the_deployment_until_a_reset);
+    check_run(test_the_same_release_ordered_again_tries_what_was_given_up_again);
+    check_run(test_a_release_whose_application_runs_without_its_data_is_no_success);
     check_run(test_bytes_that_are_not_the_signed_ones_arm_nothing);
     check_run(test_staged_bytes_that_rot_are_never_copied);
     check_run(test_staged_bytes_that_rot_before_the_reboot_arm_nothing);
