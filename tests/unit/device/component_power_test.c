@@ -29,8 +29,8 @@ static const struct {
 enum { FAULTS = sizeof faults / sizeof faults[0], FEW = 2 };
 
 /* All three arrive; the new application fails its check; a second update, from the state
- * that the first left, in which www does not change; the same, and the bank is carried over,
- * while the slot it is for still holds a whole application of two releases ago. */
+ * that the first left, in which www does not change; the same, and the bank is carried
+ * over, while its slot still holds a whole application of two releases ago. */
 enum story { ARRIVES, FAILS_ITS_CHECK, SECOND, CARRIES, STORIES };
 
 static unsigned cuts;
