@@ -1,9 +1,11 @@
 /* fuzz_esp_image.c - formats/esp_image.c, secure_boot.c, app_desc.c, chip.c.
  *
  * Beyond no crash: extents lie in the input; every shorter input is truncated; any step
- * size gives the verdict of one go; what measures as signed is signed.
+ * size gives the verdict of one go; what measures as signed is signed; a chip trusts what
+ * verifies, and no revoked key.
  */
 #include <stdlib.h>
+#include <string.h>
 #include "formats/app_desc.h"
 #include "formats/esp_image.h"
 #include "formats/secure_boot.h"
@@ -60,6 +62,38 @@ static void check_signature(struct moult_reader *reader,
     }
 }
 
+/* A chip whose eFuses hold the very keys of the blocks trusts what verifies block by block,
+ * and nothing once they are revoked. */
+static void check_trust(const struct moult_reader *reader, uint32_t sector)
+{
+    struct moult_crypto crypto = keys_openssl_crypto();
+    struct moult_sb_fuses fuses = {.block_count = MOULT_SB_BLOCKS_MAX, .digest_size = 32};
+    struct moult_sb_rsa work;
+    uint8_t digest[32];
+    bool verifies = false, is_io = false;
+    if (moult_sb_image_digest(reader, sector, &crypto, digest) != MOULT_OK) { return; }
+    for (uint32_t i = 0; i < MOULT_SB_BLOCKS_MAX; i++) {
+        struct moult_sb_block block;
+        if (moult_sb_block_read(reader, sector, i, &crypto, &block, NULL) != MOULT_OK) {
+            continue;
+        }
+        fuses.keys[i].is_used = true;
+        memcpy(fuses.keys[i].digest, block.key_digest, 32);
+        enum moult_status st = moult_sb_block_verify(&block, &crypto, digest, NULL);
+        if (st == MOULT_E_UNSUPPORTED && block.scheme == MOULT_SB_RSA3072) {
+            is_io = moult_sb_rsa_read(reader, sector, i, &work) != MOULT_OK;
+            st = moult_sb_rsa_verify(&work, &crypto, digest, NULL);
+        }
+        verifies = verifies || st == MOULT_OK;
+    }
+    struct moult_sb_judge judge = {reader, sector, digest, &fuses, &crypto, &work};
+    must(!is_io && (moult_sb_trusts(&judge, NULL) == MOULT_OK) == verifies);
+    for (uint32_t i = 0; i < MOULT_SB_BLOCKS_MAX; i++) {
+        fuses.keys[i].is_revoked = true;
+    }
+    must(moult_sb_trusts(&judge, NULL) != MOULT_OK);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct moult_bytes bytes = {data, size};
@@ -77,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_extents(&image, size);
     check_steps(&reader, &image, data[size - 1] + 1u);
     check_signature(&reader, &image);
+    check_trust(&reader, moult_sb_sector_offset(image.size));
     reader.size = image.size - 1;
     must(moult_esp_image_parse(&reader, &shorter, NULL) == MOULT_E_TRUNCATED);
     return 0;
