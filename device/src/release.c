@@ -141,8 +141,8 @@ static enum moult_state ask(struct moult_session *s)
     case MOULT_GATE_ENDED:
         return moult_flow_fail(s);
     }
-    /* Also when a plan of this release is resumed: what is stored may have rotted since, and
-     * a store that holds the same bytes writes nothing. */
+    /* Also when a plan of this release is resumed: what is stored may have rotted since,
+     * and a store that holds the same bytes writes nothing. */
     if (moult_journal_keep_release(s) != MOULT_OK) {
         return failed(s, MOULT_D_PLAN_WRITE, s->trouble.native);
     }
