@@ -139,6 +139,9 @@ enum moult_state moult_state_ARM(struct moult_session *s)
 {
     enum moult_status st = MOULT_OK;
     if (!moult_has_target(s) || !s->plan.has_head) { return MOULT_STATE_IDLE; }
+    /* Paused since GATE: nothing has begun. What was armed before a reset goes on. */
+    bool is_held = s->is_paused && s->phase == ARM_LOOK;
+    if (is_held && s->plan.stage < MOULT_STAGE_ARMED) { return MOULT_STATE_IDLE; }
     bool was_verified = s->is_verified_here;
     switch (s->phase) {
     case ARM_LOOK:

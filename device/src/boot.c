@@ -87,15 +87,31 @@ static bool tell(struct moult_session *s, enum moult_report_kind kind)
     return moult_outbox_add(s, &news);
 }
 
+/* The crash with which a release has used up its trials is a loop: never again. */
+static void name_loop(struct moult_session *s)
+{
+    bool was_crash = s->trouble.reason == MOULT_R_TRIAL_PANIC ||
+                     s->trouble.reason == MOULT_R_TRIAL_WATCHDOG;
+    const struct moult_block *block = moult_blocks_find(s, s->plan.release);
+    bool is_counted = block && memcmp(block->deployment, s->plan.deployment, 16) == 0;
+    unsigned lost = (block ? block->failures : 0u) + (is_counted ? 0u : 1u);
+    if (was_crash && lost >= s->config.failures_max) {
+        s->trouble.reason = MOULT_R_TRIAL_CRASH_LOOP;
+    }
+}
+
 /* The verdict as a report, and against the release. False: the store refused it. */
 static bool tell_verdict(struct moult_session *s)
 {
     s->trouble = s->plan.verdict;
+    name_loop(s);
     uint16_t detail = s->trouble.detail;
     bool is_health = detail == MOULT_D_SELFTEST || detail == MOULT_D_CONFIRM_TIMEOUT ||
                      detail == MOULT_D_REVERTED;
     if (!tell(s, MOULT_REPORT_ROLLED_BACK)) { return false; }
     if (is_health) { moult_unstored(s, moult_blocks_count(s)); } /* the server counts too */
+    /* Without a block it is only known in this boot: the server has heard by the next. */
+    if (!is_health) { memcpy(s->contact.ended, s->plan.deployment, 16); }
     return true;
 }
 
@@ -105,6 +121,7 @@ bool moult_verdict_settle(struct moult_session *s)
 }
 
 enum { PHASE_LOOK, PHASE_END };
+enum { RESETS_MAX = 8 }; /* in a row, each without any progress of the transfer */
 
 /* The trial is over and lost. The verdict goes into the journal first: a power cut from
  * here on must not make another class of it. Then tell, remember, end the plan, each
@@ -147,6 +164,14 @@ static enum moult_reason reason_of_crash(uint8_t reset)
     }
 }
 
+static struct moult_trouble power_trouble(const struct moult_session *s)
+{
+    bool was_brownout = s->running.boot.reset == MOULT_RESET_BROWNOUT;
+    return (struct moult_trouble){
+        MOULT_D_POWER_REVERT, was_brownout ? MOULT_R_TRIAL_BROWNOUT : MOULT_R_POWER_LOSS,
+        0};
+}
+
 static enum moult_state again(struct moult_session *s, bool was_crash)
 {
     if (!was_crash && s->plan.activations < s->config.activations_max) {
@@ -154,8 +179,11 @@ static enum moult_state again(struct moult_session *s, bool was_crash)
         moult_trial_begin(s);
         return MOULT_STATE_IDLE;
     }
-    s->plan.verdict = (struct moult_trouble){
-        MOULT_D_REVERTED, (uint16_t)reason_of_crash(s->running.boot.reset), 0};
+    s->plan.verdict = power_trouble(s);
+    if (was_crash) {
+        s->plan.verdict = (struct moult_trouble){
+            MOULT_D_REVERTED, (uint16_t)reason_of_crash(s->running.boot.reset), 0};
+    }
     return MOULT_STATE_ROLLBACK;
 }
 
@@ -169,10 +197,38 @@ static enum moult_state mismatch(struct moult_session *s)
 
 static enum moult_state power_cut(struct moult_session *s)
 {
-    bool was_brownout = s->running.boot.reset == MOULT_RESET_BROWNOUT;
-    moult_trouble_as(s, MOULT_D_POWER_REVERT,
-                     was_brownout ? MOULT_R_TRIAL_BROWNOUT : MOULT_R_POWER_LOSS, 0);
+    struct moult_trouble trouble = power_trouble(s);
+    moult_trouble_as(s, (enum moult_detail)trouble.detail,
+                     (enum moult_reason)trouble.reason, 0);
     return activate_again(s);
+}
+
+/* Power, a crash or a watchdog ended the boot before, while an image was being fetched. As
+ * long as each boot gets a sector further it is only slow; without that the update itself
+ * may be what makes the device reset. Where it stood and how often are kept in members of
+ * the plan that have no other use before it is armed. */
+static enum moult_state interrupted(struct moult_session *s)
+{
+    uint8_t reset = s->running.boot.reset;
+    bool was_power = reset == MOULT_RESET_POWER_ON || reset == MOULT_RESET_BROWNOUT ||
+                     reset == MOULT_RESET_POWER_GLITCH || reset == MOULT_RESET_UNKNOWN;
+    bool was_crash = moult_reset_is_crash(reset) && reset != MOULT_RESET_SOFTWARE;
+    bool is_counted = was_power || was_crash;
+    if (s->plan.stage != MOULT_STAGE_TRANSFER || !is_counted) { return MOULT_STATE_IDLE; }
+    bool has_mark = moult_journal_load_mark(s, false) == MOULT_OK;
+    int32_t offset = has_mark ? (int32_t)s->transfer.mark.offset : 0;
+    bool is_stuck = offset == s->plan.verdict.native;
+    s->plan.activations = is_stuck ? (uint8_t)(s->plan.activations + 1) : 0;
+    s->plan.verdict.native = offset;
+    if (s->plan.activations < RESETS_MAX) {
+        moult_unstored(s, moult_journal_stage(s, MOULT_STAGE_TRANSFER));
+        return MOULT_STATE_IDLE;
+    }
+    moult_trouble_as(s, MOULT_D_NONE, MOULT_R_POWER_LOSS, s->plan.activations);
+    if (!tell(s, MOULT_REPORT_FAILED)) { return MOULT_STATE_IDLE; } /* the next boot does */
+    memcpy(s->contact.ended, s->plan.deployment, sizeof s->contact.ended);
+    s->phase = PHASE_END;
+    return MOULT_STATE_CLASSIFY;
 }
 
 static enum moult_state act(struct moult_session *s, enum moult_boot_class class,
@@ -180,7 +236,7 @@ static enum moult_state act(struct moult_session *s, enum moult_boot_class class
 {
     switch (class) {
     case MOULT_BOOT_PLAIN:
-        return MOULT_STATE_IDLE;
+        return interrupted(s);
     case MOULT_BOOT_TRIAL:
         moult_trial_begin(s);
         return MOULT_STATE_IDLE;

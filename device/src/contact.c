@@ -137,12 +137,12 @@ void moult_contact_worked(struct moult_session *s)
 bool moult_is_transient(const struct moult_session *s)
 {
     int32_t status = s->trouble.native;
-    switch (s->trouble.detail) {
-    case MOULT_D_NET:
-    case MOULT_D_TLS:
-    case MOULT_D_XFER_SLOW:
+    switch (moult_reason_advice(s->trouble.reason)) {
+    case MOULT_ADVICE_BACKOFF:
+    case MOULT_ADVICE_BACKOFF_15_MIN:
+    case MOULT_ADVICE_BACKOFF_1_H:
         return true;
-    case MOULT_D_HTTP:
+    case MOULT_ADVICE_BACKOFF_4XX: /* below 100: no status, the answer was no HTTP */
         return status == 408 || status == 429 || status >= 500 || status < 100;
     default:
         return false;
@@ -173,5 +173,6 @@ void moult_wake(struct moult_session *s, const uint8_t *payload, size_t size,
 void moult_check_now(struct moult_session *s, uint64_t now_ms)
 {
     s->now_ms = now_ms;
+    s->contact.held_until_ms = 0; /* somebody asks: look again at what was deferred */
     moult_contact_now(s, 0);
 }

@@ -37,7 +37,8 @@ void moult_contact_worked(struct moult_session *s);
  * */
 uint32_t moult_backoff_ms(struct moult_session *s, uint32_t failures);
 
-/* Whether another try may help: no connection, timeouts, 408, 429, 5xx. */
+/* Whether the advice on the trouble's reason is a back-off: no connection, timeouts, 408,
+ * 429, 5xx. Otherwise the same request need not be made again. */
 bool moult_is_transient(const struct moult_session *s);
 
 /* --- one exchange --- */

@@ -65,6 +65,9 @@ enum moult_state moult_flow_fail(struct moult_session *s);
 enum moult_state moult_flow_tell(struct moult_session *s, enum moult_report_kind kind);
 enum moult_state moult_flow_drop(struct moult_session *s);
 
+/* Remember s->trouble as told of the deployment in force: it was, before a reset. */
+void moult_flow_was_told(struct moult_session *s, enum moult_report_kind kind);
+
 /* The attempt ends here, the plan and its progress stay for a new order: counts it, then as
  * fail. */
 enum moult_state moult_flow_give_up(struct moult_session *s);

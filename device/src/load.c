@@ -68,6 +68,7 @@ static void load_counters(struct moult_session *s)
         is_lost |= moult_floor_adopt(s) != MOULT_OK;
         is_lost |= moult_orders_prune(s) != MOULT_OK;
     }
+    moult_unstored(s, moult_deferral_load(s)); /* lost: the user may put it off again */
     if (is_lost) { tell(s, MOULT_D_FLOOR_STORE, s->trouble.native); }
 }
 

@@ -73,6 +73,8 @@ static enum moult_state begin_install(struct moult_session *s,
 {
     static const uint8_t none[16];
     const uint8_t *deployment = order->deployment_id ? order->deployment_id : none;
+    bool is_new = memcmp(s->contact.deployment, deployment, 16) != 0;
+    if (is_new) { s->contact.held_until_ms = 0; }
     s->policy = order->policy;
     s->iat_s = order->iat_s;
     memcpy(s->contact.deployment, deployment, 16);
@@ -81,7 +83,7 @@ static enum moult_state begin_install(struct moult_session *s,
     s->source_index = 0;
     /* The server may not have heard yet that this one has failed. */
     bool is_over = deployment != none && memcmp(s->contact.ended, deployment, 16) == 0;
-    if (is_over) { return MOULT_STATE_IDLE; }
+    if (is_over || s->now_ms < s->contact.held_until_ms) { return MOULT_STATE_IDLE; }
 
     if (moult_policy_admits(s, s->offer.release, deployment) == MOULT_GATE_ENDED) {
         return s->trouble.detail == MOULT_D_DEADLINE ? moult_flow_drop(s)

@@ -99,14 +99,51 @@ enum moult_gate moult_policy_gate(struct moult_session *s, uint8_t use)
     return MOULT_GATE_OPEN;
 }
 
+/* --- consent --- */
+
+enum { DEFERRAL_S = 86400 }; /* so long a "later" lasts */
+
+static bool is_deferral_known(const struct moult_session *s)
+{
+    return memcmp(s->deferral.deployment, s->contact.deployment, 16) == 0;
+}
+
+/* The server's number, or what this device counted down to: the lower one. */
+static uint8_t deferrals_left(const struct moult_session *s)
+{
+    uint8_t given = s->policy.deferrals;
+    return is_deferral_known(s) && s->deferral.left < given ? s->deferral.left : given;
+}
+
+static bool is_put_off(const struct moult_session *s)
+{
+    uint64_t now_s = moult_now_s(s);
+    return is_deferral_known(s) && s->deferral.since_s != 0 && now_s != 0 &&
+           now_s < s->deferral.since_s + DEFERRAL_S;
+}
+
+/* "Later", where the policy limits how often. False: it was said often enough. */
+static bool put_off(struct moult_session *s)
+{
+    if (!has(s, MOULT_POLICY_DEFERRALS) || is_put_off(s)) { return true; }
+    uint8_t left = deferrals_left(s);
+    if (left == 0) { return false; }
+    memcpy(s->deferral.deployment, s->contact.deployment, 16);
+    s->deferral.left = (uint8_t)(left - 1);
+    s->deferral.since_s = moult_now_s(s);
+    s->contact.told.detail = 0; /* each is told: the server counts them, too */
+    moult_unstored(s, moult_deferral_store(s));
+    return true;
+}
+
 enum moult_gate moult_policy_ask(struct moult_session *s, const struct moult_offer *offer,
                                  enum moult_report_kind *kind)
 {
     enum moult_answer answer =
         offer->consent_needed ? MOULT_ANSWER_LATER : MOULT_ANSWER_YES;
     if (s->config.may_update) { answer = s->config.may_update(s->config.context, offer); }
-    bool is_deferral_left = !has(s, MOULT_POLICY_DEFERRALS) || s->policy.deferrals > 0;
-    if (answer == MOULT_ANSWER_LATER && offer->consent_needed && !is_deferral_left) {
+    bool was_put_off = is_put_off(s);
+    if (answer == MOULT_ANSWER_LATER && offer->consent_needed && !put_off(s)) {
         answer = MOULT_ANSWER_YES; /* the last deferral was taken before */
     }
     *kind = MOULT_REPORT_DEFERRED;
@@ -122,6 +159,7 @@ enum moult_gate moult_policy_ask(struct moult_session *s, const struct moult_off
     if (offer->consent_needed) {
         *kind = MOULT_REPORT_USER_DEFERRED;
         moult_trouble(s, MOULT_D_DEFER_CONSENT, 0);
+        if (was_put_off) { moult_flow_was_told(s, *kind); }
     } else {
         moult_trouble_as(s, MOULT_D_DEFER_CONSENT, MOULT_R_PRE_BUSY, 0);
     }
@@ -139,6 +177,6 @@ struct moult_offer moult_policy_offer(const struct moult_session *s,
         .sequence = plan->sequence,
         .size = plan->size,
         .consent_needed = s->policy.consent == 1 && !is_waived,
-        .deferrals_left = s->policy.deferrals,
+        .deferrals_left = deferrals_left(s),
     };
 }

@@ -14,14 +14,15 @@ _Static_assert(MOULT_SECTOR_SIZE + 64 >= MOULT_KV_BLOB_MAX, "work holds any fram
 
 static bool has_two_banks(enum moult_record kind)
 {
-    return kind <= MOULT_RECORD_ROUTE;
+    return kind <= MOULT_RECORD_DEFERRAL;
 }
 
 /* Keys as docs/design/journal.md lists them. */
 static void key_of(enum moult_record kind, unsigned bank, char key[MOULT_KV_KEY_MAX + 1])
 {
-    static const char *const names[MOULT_RECORD_COUNT] = {
-        "plan", "mark", "floor", "orders", "blocks", "keyset", "parts", "route"};
+    static const char *const names[MOULT_RECORD_COUNT] = {"plan",   "mark",   "floor",
+                                                          "orders", "blocks", "keyset",
+                                                          "parts",  "route",  "deferral"};
     const char *name = kind == MOULT_RECORD_ASSIGNMENT    ? "assignment"
                        : kind == MOULT_RECORD_RELEASE     ? "release"
                        : kind >= MOULT_RECORD_REPORT      ? "report"

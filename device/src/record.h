@@ -21,7 +21,8 @@ enum moult_record {
     MOULT_RECORD_BLOCKS = 4,
     MOULT_RECORD_KEYSET = 5,
     MOULT_RECORD_PARTS = 6, /* data components */
-    MOULT_RECORD_ROUTE = 7,
+    MOULT_RECORD_ROUTE = 7, /* endpoint lists */
+    MOULT_RECORD_DEFERRAL = 8,
     /* one bank only: written anew each time, re-made when torn */
     MOULT_RECORD_ASSIGNMENT = 16,
     MOULT_RECORD_RELEASE = 17,
@@ -29,7 +30,7 @@ enum moult_record {
     MOULT_RECORD_ENDPOINTS_1 = 19,
     MOULT_RECORD_REPORT = 32, /* and up: one per outbox entry */
 };
-_Static_assert(MOULT_RECORD_ROUTE + 1 == MOULT_RECORD_COUNT, "one generation per kind");
+_Static_assert(MOULT_RECORD_DEFERRAL + 1 == MOULT_RECORD_COUNT, "one generation per kind");
 
 /* A frame with its room: header, payload, trailer. */
 struct moult_frame {

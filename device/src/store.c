@@ -6,7 +6,7 @@
 #include "device/src/record.h"
 #include "formats/bytes.h"
 
-enum { FLOOR_SIZE = 21, ORDER_SIZE = 24, BLOCK_SIZE = 49 };
+enum { FLOOR_SIZE = 21, ORDER_SIZE = 24, BLOCK_SIZE = 49, DEFERRAL_SIZE = 25 };
 
 static const struct moult_member floor_members[] = {
     MOULT_MEMBER(struct moult_floor, stored, NUMBER),
@@ -24,7 +24,12 @@ static const struct moult_member block_members[] = {
     MOULT_MEMBER(struct moult_block, deployment, BYTES),
     MOULT_MEMBER(struct moult_block, failures, NUMBER),
 };
-enum { FLOOR_MEMBERS = 4, ORDER_MEMBERS = 3, BLOCK_MEMBERS = 3 };
+static const struct moult_member deferral_members[] = {
+    MOULT_MEMBER(struct moult_deferral, deployment, BYTES),
+    MOULT_MEMBER(struct moult_deferral, left, NUMBER),
+    MOULT_MEMBER(struct moult_deferral, since_s, NUMBER),
+};
+enum { FLOOR_MEMBERS = 4, ORDER_MEMBERS = 3, BLOCK_MEMBERS = 3, DEFERRAL_MEMBERS = 3 };
 
 /* Load a record whose loss is only worth a note: NOENT is nothing stored, unless it was
  * damaged. */
@@ -186,6 +191,32 @@ uint64_t moult_orders_highest(const struct moult_session *s)
         if (s->orders[i].counter > highest) { highest = s->orders[i].counter; }
     }
     return highest;
+}
+
+/* --- deferral --- */
+
+enum moult_status moult_deferral_store(struct moult_session *s)
+{
+    struct moult_pack pack = moult_record_pack(moult_small_frame(s), DEFERRAL_SIZE);
+    moult_put_members(&pack, deferral_members, DEFERRAL_MEMBERS, &s->deferral);
+    assert(!pack.is_bad && pack.at == pack.end);
+    return moult_record_store(s, MOULT_RECORD_DEFERRAL, moult_small_frame(s),
+                              DEFERRAL_SIZE);
+}
+
+enum moult_status moult_deferral_load(struct moult_session *s)
+{
+    size_t size;
+    enum moult_status st = load_soft(s, MOULT_RECORD_DEFERRAL, &size);
+    if (st == MOULT_E_NOENT) { return MOULT_OK; }
+    if (st != MOULT_OK) { return st; }
+
+    struct moult_pack pack = moult_record_pack(moult_small_frame(s), size);
+    struct moult_deferral found = {.left = 0};
+    moult_get_members(&pack, deferral_members, DEFERRAL_MEMBERS, &found);
+    if (pack.is_bad) { return MOULT_E_IO; }
+    s->deferral = found;
+    return MOULT_OK;
 }
 
 /* --- blocks --- */

@@ -49,6 +49,14 @@ MOULT_MUST_CHECK enum moult_status moult_orders_prune(struct moult_session *s);
 /* Highest stored counter; 0 when there is none. */
 uint64_t moult_orders_highest(const struct moult_session *s);
 
+/* --- what the user put off --- */
+
+/* MOULT_OK, also when nothing was; MOULT_E_IO: lost, the user has all of it left. */
+MOULT_MUST_CHECK enum moult_status moult_deferral_load(struct moult_session *s);
+
+/* MOULT_OK; MOULT_E_IO: it counts in this boot only. */
+MOULT_MUST_CHECK enum moult_status moult_deferral_store(struct moult_session *s);
+
 /* --- releases that failed here --- */
 
 /* MOULT_OK, also when there are none; MOULT_E_IO: lost. */

@@ -39,12 +39,14 @@ static struct moult_told *told_of(struct moult_session *s)
     return is_keyset ? &s->contact.told_keyset : &s->contact.told;
 }
 
-static bool was_told(struct moult_session *s, const uint8_t deployment[16])
+static bool was_told(struct moult_session *s, uint8_t kind, const uint8_t deployment[16])
 {
     struct moult_told *told = told_of(s);
-    bool is_same =
-        told->detail == s->trouble.detail && memcmp(told->deployment, deployment, 16) == 0;
+    bool is_same = told->detail == s->trouble.detail && told->reason == s->trouble.reason &&
+                   told->kind == kind && memcmp(told->deployment, deployment, 16) == 0;
     told->detail = s->trouble.detail;
+    told->reason = s->trouble.reason;
+    told->kind = kind;
     memcpy(told->deployment, deployment, 16);
     return is_same;
 }
@@ -67,7 +69,7 @@ static bool tell(struct moult_session *s, enum moult_report_kind kind,
 {
     static const uint8_t none[16];
     char text[16];
-    if (was_told(s, deployment ? deployment : none)) { return true; }
+    if (was_told(s, (uint8_t)kind, deployment ? deployment : none)) { return true; }
     struct moult_news news = {
         .kind = kind,
         .deployment = deployment,
@@ -99,8 +101,25 @@ enum moult_state moult_flow_fail(struct moult_session *s)
     return MOULT_STATE_IDLE;
 }
 
+void moult_flow_was_told(struct moult_session *s, enum moult_report_kind kind)
+{
+    (void)was_told(s, (uint8_t)kind, s->contact.deployment); /* only the remembering */
+}
+
+/* What the advice on a deferral says: not to be looked at again before. */
+static void hold(struct moult_session *s)
+{
+    enum { MINUTE_MS = 60000 };
+    enum moult_advice advice = moult_reason_advice(s->trouble.reason);
+    uint32_t minutes = advice == MOULT_ADVICE_BACKOFF_15_MIN ? 15
+                       : advice == MOULT_ADVICE_BACKOFF_1_H  ? 60
+                                                             : 0;
+    s->contact.held_until_ms = s->now_ms + minutes * MINUTE_MS;
+}
+
 enum moult_state moult_flow_tell(struct moult_session *s, enum moult_report_kind kind)
 {
+    if (kind == MOULT_REPORT_DEFERRED) { hold(s); }
     tell(s, kind, s->contact.deployment); /* untold: told with the next order */
     return MOULT_STATE_IDLE;
 }

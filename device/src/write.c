@@ -156,6 +156,8 @@ enum moult_state moult_state_RECORD(struct moult_session *s)
 
 static enum moult_state written(struct moult_session *s)
 {
+    s->plan.activations = 0; /* resets were counted here while it was fetched */
+    s->plan.verdict.native = 0;
     if (moult_journal_stage(s, MOULT_STAGE_WRITTEN) != MOULT_OK) { return unjournalled(s); }
     struct moult_news news = {.kind = MOULT_REPORT_WRITTEN,
                               .deployment = s->plan.deployment,

@@ -24,7 +24,7 @@ enum {
     MOULT_RECORD_MAX = 512,  /* bytes of the largest small record, framed (the plan: 368) */
     MOULT_RECORD_HEADER = 8, /* before the payload of a record */
     MOULT_RECORD_TRAILER = 4,     /* CRC behind it */
-    MOULT_RECORD_COUNT = 8,       /* kinds of two-bank records */
+    MOULT_RECORD_COUNT = 9,       /* kinds of two-bank records */
     MOULT_OUTBOX_ENTRIES = 8,     /* reports waiting; a message carries as many */
     MOULT_BLOCKS_MAX = 4,         /* releases remembered as failed; the oldest goes */
     MOULT_VERDICT_TEXT_SIZE = 48, /* why a trial failed, with its NUL */
@@ -62,6 +62,13 @@ struct moult_block {
     uint8_t
         deployment[16]; /* under which it failed last: never tried again under that one */
     uint8_t failures;   /* trials lost for health */
+};
+
+/* What the user has left of putting one deployment off. */
+struct moult_deferral {
+    uint8_t deployment[16];
+    uint8_t left;     /* how often "later" may still be said */
+    uint64_t since_s; /* unix time of the last "later" */
 };
 
 /* The update in hand, as journalled (journal.h says how). */
@@ -168,9 +175,11 @@ struct moult_session {
         struct moult_bytes order; /* assignment envelope within reply; empty: none */
         /* Told last, so that it is told once: of orders and deployments; of keysets. */
         struct moult_told {
-            uint16_t detail;
+            uint16_t detail, reason;
+            uint8_t kind; /* enum moult_report_kind */
             uint8_t deployment[16];
         } told, told_keyset;
+        uint64_t held_until_ms; /* deferred, and not to be looked at again before */
         uint8_t deployment[16]; /* of the order in force; zeros: none */
         uint8_t ended[16];      /* told as failed in this boot: not tried again */
     } contact;
@@ -190,6 +199,7 @@ struct moult_session {
     struct moult_running running;
     struct moult_config config; /* with defaults filled in */
     struct moult_floor floor;
+    struct moult_deferral deferral;
     struct moult_outbox outbox;
     uint64_t boot_id;
     uint64_t time_base_s, time_at_ms; /* trusted unix time at an instant; base 0: none */

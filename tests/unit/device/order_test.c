@@ -138,6 +138,8 @@ static void test_the_user_may_defer_until_no_deferral_is_left(void)
                 MOULT_REPORT_USER_DEFERRED);
     check_equal(w.artifact_requests, 0);
     w.policy.deferrals = 0;
+    check(world_until(&w, "REBOOT"));
+    check(w.now_ms > 86400000); /* it was granted for a day */
     check(world_settle(&w));
     check(world_runs(&w, &w.new));
 }
@@ -150,6 +152,8 @@ static void test_a_busy_application_is_asked_again(void)
     check(world_hears(&w, MOULT_D_DEFER_CONSENT));
     check_equal(world_report_with(&w, MOULT_D_DEFER_CONSENT)->reason, MOULT_R_PRE_BUSY);
     w.answer = MOULT_ANSWER_YES;
+    check(world_until(&w, "REBOOT"));
+    check(w.now_ms > 15 * 60000u); /* the advice of R101 */
     check(world_settle(&w));
     check(world_runs(&w, &w.new));
 }
