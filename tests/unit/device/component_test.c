@@ -681,6 +681,24 @@ static void test_the_sector_in_work_at_a_cut_is_written_again_although_it_reads_
     check_equal(erases[2], 1);
 }
 
+/* Power goes right behind an erase: what reads as erased is erased again. */
+static void test_the_sector_erased_at_a_cut_is_erased_again(void)
+{
+    static uint16_t erases[CW_SECTORS];
+    const uint8_t *second = cw.bits + cw.places[0].at + MOULT_SECTOR_SIZE;
+    memset(erases, 0, sizeof erases);
+    begin();
+    cw.flash.erase_count = erases;
+    check(copies(1));
+    while (!moult_bytes_all(second, MOULT_SECTOR_SIZE, 0xff)) {
+        check(component_world_step(&cw));
+    }
+    check_equal(erases[1], 1);
+    check(runs_through());
+    check(has(2, 2, 2));
+    check_equal(erases[1], 2);
+}
+
 static void test_a_journal_that_cannot_be_written_arms_nothing(void)
 {
     begin();
@@ -783,6 +801,7 @@ int main(void)
     check_run(test_an_activation_is_repeated_when_the_data_is_right);
     check_run(test_what_rots_while_the_rest_is_copied_is_copied_again);
     check_run(test_the_sector_in_work_at_a_cut_is_written_again_although_it_reads_right);
+    check_run(test_the_sector_erased_at_a_cut_is_erased_again);
     check_run(test_a_journal_that_cannot_be_written_arms_nothing);
     check_run(test_nothing_is_applied_on_trial_without_a_plan);
     check_run(test_nothing_is_applied_for_an_image_that_failed_and_stays);
