@@ -27,9 +27,9 @@ set(posix_fixture tests/conformance/ports/posix.c)
 set(posix_links moult_examples_energy_meter_host moult_meter moult_port_sim moult_port_posix)
 moult_conformance_program(sim SOURCES tests/conformance/ports/sim.c LINK moult_port_sim)
 moult_conformance_program(sim-encrypted SOURCES tests/conformance/ports/sim.c LINK moult_port_sim)
-moult_conformance_program(sim-five-slots SOURCES tests/conformance/ports/sim.c LINK moult_port_sim)
+moult_conformance_program(sim-secure SOURCES tests/conformance/ports/sim.c LINK moult_port_sim)
 target_compile_definitions(conformance-sim-encrypted PRIVATE BOARD_ENCRYPTED=true)
-target_compile_definitions(conformance-sim-five-slots PRIVATE BOARD_SLOTS=5)
+target_compile_definitions(conformance-sim-secure PRIVATE BOARD_SECURE=true)
 moult_conformance_program(posix SOURCES tests/conformance/ports/posix_main.c ${posix_fixture}
                           LINK ${posix_links})
 moult_conformance_program(template SOURCES ports/template/port.c ports/template/fixture.c)
@@ -51,7 +51,7 @@ add_executable(conformance-resets tests/conformance/resets/main.c tests/conforma
 target_compile_definitions(conformance-resets PRIVATE _GNU_SOURCE)
 target_link_libraries(conformance-resets PRIVATE moult_conformance_host moult_port_sim)
 
-foreach(board sim sim-encrypted sim-five-slots)
+foreach(board sim sim-encrypted sim-secure)
     add_test(NAME conformance/${board} COMMAND conformance-${board})
 endforeach()
 add_test(NAME conformance/resets COMMAND conformance-resets)
@@ -60,10 +60,10 @@ add_test(NAME conformance/mutants COMMAND conformance-mutants)
 add_test(NAME conformance/template COMMAND sh "${CMAKE_SOURCE_DIR}/tests/conformance/template_test.sh")
 add_test(NAME conformance/chip COMMAND sh "${CMAKE_SOURCE_DIR}/tests/conformance/chip_test.sh")
 add_test(NAME conformance/pages COMMAND sh "${CMAKE_SOURCE_DIR}/tests/conformance/pages_test.sh")
-set_tests_properties(conformance/sim conformance/sim-encrypted conformance/sim-five-slots conformance/resets
+set_tests_properties(conformance/sim conformance/sim-encrypted conformance/sim-secure conformance/resets
     conformance/template conformance/chip conformance/pages PROPERTIES LABELS short SKIP_RETURN_CODE 77)
 set_tests_properties(conformance/posix conformance/mutants PROPERTIES LABELS slow)
-set_tests_properties(conformance/sim conformance/sim-encrypted conformance/sim-five-slots conformance/resets
+set_tests_properties(conformance/sim conformance/sim-encrypted conformance/sim-secure conformance/resets
     conformance/posix conformance/mutants conformance/template
     conformance/chip conformance/pages PROPERTIES TIMEOUT 300
     ENVIRONMENT "MOULT_SOURCE=${CMAKE_SOURCE_DIR};MOULT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")

@@ -71,6 +71,7 @@ const struct moult_partition *moult_sim_partition(const struct moult_sim_boot *b
 struct moult_sim_part {
     struct moult_sim_flash *flash;
     uint32_t offset;
+    uint32_t size; /* of a region (ports/sim/region.h); a reader has its own */
 };
 struct moult_reader moult_sim_reader(struct moult_sim_flash *flash,
                                      const struct moult_partition *partition,

@@ -275,7 +275,9 @@ void template_port_init(struct template_port *port, struct moult_port *out)
         .mark_invalid_and_reboot = mark_invalid_and_reboot,
         .reboot = reboot,
         .secure_version = NULL, /* only with anti-rollback: number of burnt eFuse bits */
-        .table_digest = NULL,   /* SHA-256 of the table's 0xC00 bytes, to notice another */
+        .raise_secure_version = NULL, /* only where the product raises it */
+        .secure_boot = NULL,          /* only with Secure Boot V2: moult_sb_trusts() */
+        .table_digest = NULL, /* SHA-256 of the table's 0xC00 bytes, to notice another */
         .kv_get = kv_get,
         .kv_set = kv_set,
         .kv_erase = kv_erase,

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include "formats/esp_image.h"
+#include "formats/secure_boot.h"
 #include "tests/conformance/promise.h"
 
 enum { SECTOR = MOULT_SECTOR_SIZE, STABLE_READS = 3 };
@@ -38,6 +39,7 @@ static uint32_t running_size(struct conform *c, uint32_t slot)
     struct running running = {c, slot};
     struct moult_reader reader = {&running, read_image, c->port.slot_size};
     struct moult_esp_image image;
+    struct moult_sb_block block;
     uint8_t digest[32];
     uint32_t size = 0;
     if (c->fixture->image_size) { return c->fixture->image_size; }
@@ -47,6 +49,11 @@ static uint32_t running_size(struct conform *c, uint32_t slot)
         (void)conform_broken(c, "expected an ESP image in the running slot, found "
                                 "something else"); /* the caller returns it */
         return 0;
+    }
+    uint32_t sector = moult_sb_sector_offset(size);
+    if (moult_sb_block_read(&reader, sector, 0, c->real->crypto, &block, NULL) ==
+        MOULT_OK) {
+        size = sector + MOULT_SB_SECTOR_SIZE;
     }
     return size;
 }
@@ -309,6 +316,78 @@ static enum conform_verdict secure_version(struct conform *c)
     return CONFORM_KEPT;
 }
 
+/* What may be burnt: never more than the image that runs has, or nothing boots again. */
+static bool may_raise_to(struct conform *c, uint32_t burnt, uint32_t *version)
+{
+    struct moult_boot_info info = {0};
+    struct moult_app_desc desc;
+    if (!c->fixture->may_burn || c->port.boot_info(c->port.context, &info) != 0) {
+        return false;
+    }
+    struct running running = {c, info.running};
+    struct moult_reader reader = {&running, read_image, c->port.slot_size};
+    if (moult_app_desc_read(&reader, &desc) != MOULT_OK) { return false; }
+    *version = desc.secure_version;
+    return desc.secure_version > burnt;
+}
+
+static enum conform_verdict raise_secure_version(struct conform *c)
+{
+    const struct moult_port *port = c->real;
+    NEEDS(port->raise_secure_version, "raise_secure_version is NULL: it is not raised");
+    EXPECT(port->secure_version, "secure_version beside raise_secure_version", "NULL");
+    if (c->phase == 0) {
+        uint32_t burnt = port->secure_version(port->context);
+        EXPECT_EQUAL(port->raise_secure_version(port->context, burnt), 0,
+                     "raise_secure_version to what is burnt");
+        EXPECT_EQUAL(port->secure_version(port->context), burnt, "secure_version after it");
+        if (may_raise_to(c, burnt, &burnt)) {
+            EXPECT_EQUAL(port->raise_secure_version(port->context, burnt), 0,
+                         "raise_secure_version to that of the image that runs");
+            EXPECT_EQUAL(port->secure_version(port->context), burnt,
+                         "secure_version after it was raised");
+        }
+        c->progress.note[0] = port->secure_version(port->context);
+        return CONFORM_RESTART;
+    }
+    EXPECT_EQUAL(port->secure_version(port->context), c->progress.note[0],
+                 "secure_version after a reset");
+    EXPECT_EQUAL(port->raise_secure_version(port->context, c->progress.note[0]), 0,
+                 "raise_secure_version to what is burnt");
+    return CONFORM_KEPT;
+}
+
+static bool is_trusted(enum moult_status st)
+{
+    return st == MOULT_OK || st == MOULT_E_UNSUPPORTED; /* set_boot verifies the rest */
+}
+
+/* What runs must be trusted; with Secure Boot on, nothing else may be. */
+static enum conform_verdict secure_boot(struct conform *c)
+{
+    const struct moult_port *port = c->real;
+    uint8_t digest[32] = {0};
+    NEEDS(port->secure_boot, "secure_boot is NULL: no Secure Boot");
+    EXPECT_DONE(conform_slots(c, &c->progress.note[1], &c->progress.note[0]));
+    struct running running = {c, c->progress.note[0]};
+    struct moult_reader reader = {&running, read_image, c->port.slot_size};
+    uint32_t size = running_size(c, c->progress.note[0]);
+    EXPECT_DONE(size > 0);
+    bool is_on = port->secure_boot(port->context, &reader, 0, digest) != MOULT_OK;
+    if (!is_on) { return CONFORM_KEPT; }
+    uint32_t sector = size - MOULT_SB_SECTOR_SIZE;
+    EXPECT(size % MOULT_SB_SECTOR_SIZE == 0 && sector > 0,
+           "a signed image to run where Secure Boot is on", "one that is not");
+    EXPECT_EQUAL(moult_sb_image_digest(&reader, sector, port->crypto, digest), MOULT_OK,
+                 "the digest of the image");
+    EXPECT(is_trusted(port->secure_boot(port->context, &reader, sector, digest)),
+           "the image that runs trusted", "it refused");
+    digest[31] ^= 1;
+    EXPECT(!is_trusted(port->secure_boot(port->context, &reader, sector, digest)),
+           "another digest under that signature refused", "it trusted");
+    return CONFORM_KEPT;
+}
+
 const struct conform_promise conform_boot[] = {
     {"boot.info", info},
     {"boot.slot-state", never_selected_has_no_entry},
@@ -321,5 +400,7 @@ const struct conform_promise conform_boot[] = {
     {"boot.cut-set-boot-leaves-a-boot", cut_set_boot_leaves_a_boot},
     {"boot.table-digest", table_digest},
     {"boot.secure-version", secure_version},
+    {"boot.raise-secure-version", raise_secure_version},
+    {"boot.secure-boot", secure_boot},
     {NULL, NULL},
 };

@@ -6,8 +6,8 @@
 #include "tests/conformance/promise.h"
 
 const struct conform_promise *const conform_groups[] = {
-    conform_port,      conform_flash, conform_boot, conform_store,
-    conform_transport, conform_rest,  NULL};
+    conform_port,  conform_flash,     conform_region, conform_boot,
+    conform_store, conform_transport, conform_rest,   NULL};
 
 uint8_t conform_file_byte(uint32_t offset)
 {

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "moult/component.h"
 #include "moult/port.h"
 
 #define CONFORM_NOTES 4u
@@ -76,6 +77,12 @@ struct conform_fixture {
      * brings power back, and forgets a cut that has not struck. */
     void (*cut)(void *context, uint32_t operation, uint32_t kind);
     uint32_t cut_kinds;
+    /* Optional: a region that data components are updated in; its content is lost. NULL: the
+     * product has none. */
+    const struct moult_region *(*region)(void *context);
+    /* secure_version of the image that runs may be burnt: the eFuses are not real, or it does
+     * not matter. */
+    bool may_burn;
     /* Optional: whether the port asked for a reset since the last one. NULL: it just
      * happens. */
     bool (*reboot_asked)(void *context);
@@ -109,7 +116,7 @@ struct conform_promise {
 
 /* Promises that belong together, ended by a NULL name. */
 extern const struct conform_promise conform_port[], conform_flash[], conform_boot[],
-    conform_store[], conform_transport[], conform_rest[];
+    conform_region[], conform_store[], conform_transport[], conform_rest[];
 
 /* Everything of the kit that does not need a host; ended by NULL. */
 extern const struct conform_promise *const conform_groups[];

@@ -22,7 +22,7 @@ const struct conform_promise conform_host_crypto[] = {
     {"crypto.hash", hash}, {"crypto.signature", verify}, {NULL, NULL}};
 
 const struct conform_promise *const conform_host_groups[] = {
-    conform_port,      conform_flash, conform_boot,        conform_store,
+    conform_port,      conform_flash, conform_region,      conform_boot, conform_store,
     conform_transport, conform_rest,  conform_host_crypto, NULL};
 
 void conform_print(void *context, const char *text)

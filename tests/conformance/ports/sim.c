@@ -1,7 +1,7 @@
 /* sim.c - ports/sim under the kit: a chip in RAM, its clock the time its flash takes.
  *
- * Built three times: as it is, with flash encryption (BOARD_ENCRYPTED), and with more slots
- * (BOARD_SLOTS).
+ * Built three times: as it is, with flash encryption (BOARD_ENCRYPTED), and with Secure
+ * Boot, anti-rollback and five slots (BOARD_SECURE).
  *
  * It has no transport and no entropy: those promises are skipped here and tried with
  * ports/posix.
@@ -12,19 +12,24 @@
 #include <string.h>
 #include "formats/chip.h"
 #include "keys/openssl_crypto.h"
+#include "keys/sb_signer.h"
 #include "ports/sim/port.h"
+#include "ports/sim/region.h"
 #include "tests/conformance/host/host.h"
 #include "tests/support/sample_image.h"
 
 #ifndef BOARD_ENCRYPTED
 #define BOARD_ENCRYPTED false
 #endif
-#ifndef BOARD_SLOTS
-#define BOARD_SLOTS 2
+#ifndef BOARD_SECURE
+#define BOARD_SECURE false
 #endif
+#define BOARD_SLOTS (BOARD_SECURE ? 5 : 2)
 
 enum {
-    FLASH_SIZE = 0xc0000,
+    FLASH_SIZE = 0xd0000,
+    WWW_AT = 0xc0000,
+    WWW_SIZE = 0x10000,
     OTADATA_AT = 0xf000,
     OTADATA_SIZE = 0x2000,
     SLOT_SIZE = 0x20000,
@@ -37,7 +42,7 @@ static const struct moult_partition rows[] = {
     {OTADATA_AT, OTADATA_SIZE, 0, MOULT_PARTITION_DATA, MOULT_PARTITION_OTADATA, "otadata"},
 };
 
-_Static_assert(SLOT_0_AT + BOARD_SLOTS * SLOT_SIZE <= FLASH_SIZE, "the slots fit");
+_Static_assert(SLOT_0_AT + BOARD_SLOTS * SLOT_SIZE <= WWW_AT, "the slots fit");
 
 static struct {
     uint8_t bits[FLASH_SIZE + MOULT_SIM_EFUSE_SIZE];
@@ -47,6 +52,9 @@ static struct {
     struct moult_sim_build build;
     struct moult_sim_port sim; /* context of the port */
     struct moult_port port;
+    struct moult_sim_part part; /* of the region */
+    struct moult_region region;
+    struct keys_sb_key *key; /* of Secure Boot; made once */
     uint64_t idle_ms;
 } board;
 
@@ -70,7 +78,8 @@ static bool boot(enum moult_reset how)
     }
     memset(&board.port, 0, sizeof board.port);
     moult_sim_port_callbacks(&board.sim, &board.port);
-    return true;
+    return moult_sim_region_find(&board.sim.boot, "www", &board.part, &board.region) ==
+           MOULT_OK;
 }
 
 static void put_table(void)
@@ -87,8 +96,37 @@ static void put_table(void)
                                          .subtype = (uint8_t)(MOULT_PARTITION_OTA_0 + i)};
         snprintf(slot->label, sizeof slot->label, "ota_%u", (unsigned)i);
     }
+    table.rows[table.count++] =
+        (struct moult_partition){WWW_AT,
+                                 WWW_SIZE,
+                                 BOARD_ENCRYPTED ? MOULT_PARTITION_ENCRYPTED : 0,
+                                 MOULT_PARTITION_DATA,
+                                 MOULT_PARTITION_UNDEFINED,
+                                 "www"};
     must(moult_partition_encode(&table, board.bits + MOULT_PARTITION_TABLE_OFFSET) ==
          MOULT_OK);
+}
+
+static void free_key(void)
+{
+    keys_sb_key_free(board.key);
+}
+
+/* The image's signature; its key into the eFuses, and Secure Boot on for good. */
+static void sign(uint8_t *image, uint32_t capacity)
+{
+    uint8_t digest[32];
+    const struct keys_sb_key *signers[1];
+    struct keys_sb_image signed_image = {image, SAMPLE_IMAGE_SIZE, capacity};
+    if (!board.key) {
+        must(keys_sb_key_make(MOULT_SB_P256, &board.key) == MOULT_OK);
+        atexit(free_key);
+    }
+    signers[0] = board.key;
+    must(keys_sb_sign_image(&signed_image, signers, 1, &board.crypto) == MOULT_OK);
+    must(keys_sb_key_digest(board.key, &board.crypto, digest) == MOULT_OK);
+    must(moult_sim_key_burn(&board.chip, 0, digest) == MOULT_OK);
+    must(moult_sim_switch_burn(&board.chip, MOULT_SIM_SECURE_BOOT) == MOULT_OK);
 }
 
 /* Image into ota_0 and an empty otadata, as the first boot of a real chip leaves them: it
@@ -97,9 +135,11 @@ static void put_table(void)
 static void put_image(void)
 {
     static uint8_t empty[OTADATA_SIZE];
-    uint8_t image[SAMPLE_IMAGE_SIZE];
+    static uint8_t image[SAMPLE_SIGNED_SIZE];
     struct moult_sim_boot blank;
+    memset(image, 0xff, sizeof image);
     sample_image(image);
+    if (BOARD_SECURE) { sign(image, sizeof image); }
     must(moult_sim_boot(&blank, &board.chip, &board.crypto, &board.build,
                         MOULT_RESET_POWER_ON, true) == MOULT_E_NOENT);
     must(moult_sim_flash_load(&board.chip.flash, SLOT_0_AT, image, sizeof image) ==
@@ -116,6 +156,7 @@ static bool fresh(void *context)
     put_table();
     board.crypto = keys_openssl_crypto();
     board.build.has_rollback = true;
+    board.build.has_anti_rollback = BOARD_SECURE;
     moult_sim_storage_ram(&board.storage, board.bits, sizeof board.bits);
     must(moult_sim_chip_create(&board.chip, &board.storage, MOULT_CHIP_ESP32C3, 4,
                                FLASH_SIZE) == MOULT_OK);
@@ -163,6 +204,12 @@ static void cut(void *context, uint32_t operation, uint32_t kind)
     board.chip.flash.plans[0].at = board.chip.flash.operation_count + operation;
 }
 
+static const struct moult_region *region(void *context)
+{
+    (void)context;
+    return &board.region;
+}
+
 static bool reboot_asked(void *context)
 {
     (void)context;
@@ -177,6 +224,8 @@ static const struct conform_fixture fixture = {
     .now_ms = now_ms,
     .cut = cut,
     .cut_kinds = CUT_KINDS,
+    .region = region,
+    .may_burn = true,
     .reboot_asked = reboot_asked,
     .idle = idle,
     .print = conform_print,
