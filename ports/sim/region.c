@@ -9,7 +9,8 @@ static int32_t result_of(enum moult_status st)
     return st == MOULT_OK ? MOULT_SIM_ESP_OK : MOULT_SIM_ESP_FLASH_OP_FAIL;
 }
 
-/* Whether [offset, offset + size) lies in the region: what is behind it belongs to others. */
+/* Whether [offset, offset + size) lies in the region: what is behind it belongs to
+ * others. */
 static bool is_inside(const struct moult_sim_part *part, uint32_t offset, size_t size)
 {
     return offset <= part->size && size <= part->size - offset;

@@ -77,11 +77,11 @@ struct conform_fixture {
      * brings power back, and forgets a cut that has not struck. */
     void (*cut)(void *context, uint32_t operation, uint32_t kind);
     uint32_t cut_kinds;
-    /* Optional: a region that data components are updated in; its content is lost. NULL: the
-     * product has none. */
+    /* Optional: a region that data components are updated in; its content is lost. NULL:
+     * the product has none. */
     const struct moult_region *(*region)(void *context);
-    /* secure_version of the image that runs may be burnt: the eFuses are not real, or it does
-     * not matter. */
+    /* secure_version of the image that runs may be burnt: the eFuses are not real, or it
+     * does not matter. */
     bool may_burn;
     /* Optional: whether the port asked for a reset since the last one. NULL: it just
      * happens. */

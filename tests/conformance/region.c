@@ -1,5 +1,5 @@
-/* region.c - promises of a stretch of flash outside the app slots (moult/component.h), which
- * a port supplies when the product updates data components.
+/* region.c - promises of a stretch of flash outside the app slots (moult/component.h),
+ * which a port supplies when the product updates data components.
  */
 #include "moult/component.h"
 #include "tests/conformance/promise.h"
