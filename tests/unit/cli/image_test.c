@@ -6,6 +6,8 @@
 
 #include "formats/bytes.h"
 #include "formats/image_info.h"
+#include "keys/openssl_crypto.h"
+#include "keys/sb_signer.h"
 #include "tests/support/sample_image.h"
 #include "tests/support/unit.h"
 #include "tests/unit/cli/run.h"
@@ -264,6 +266,30 @@ static void test_inspect_says_what_is_wrong_and_where(void **state)
     expect("image inspect missing.bin", 1, "", "missing.bin");
 }
 
+static void test_inspect_verifies_rsa_signatures_as_well(void **state)
+{
+    static uint8_t image[SAMPLE_SIGNED_SIZE];
+    struct moult_crypto crypto = keys_openssl_crypto();
+    struct keys_sb_key *key;
+    (void)state;
+    sample_image(image);
+    struct keys_sb_image signing = {image, SAMPLE_IMAGE_SIZE, sizeof image};
+    assert_int_equal(keys_sb_key_make(MOULT_SB_RSA3072, &key), MOULT_OK);
+    const struct keys_sb_key *signers[] = {key};
+    assert_int_equal(keys_sb_sign_image(&signing, signers, 1, &crypto), MOULT_OK);
+    keys_sb_key_free(key);
+    write_file("rsa.bin", image, sizeof image);
+    expect("image inspect rsa.bin", 0, "rsa3072, key digest", "");
+    expect("image inspect rsa.bin", 0, "image digest right, signature right", "");
+    image[4096 + 900] ^= 1; /* of the signature; its CRC put right */
+    put_le32(image + 4096 + 1196, crc32_le(0, image + 4096, 1196));
+    write_file("wrong.bin", image, sizeof image);
+    expect(
+        "image inspect wrong.bin", 6, "",
+        "MOULT-E2449 wrong.bin, offset 0x1000: signature of the signature block does not "
+        "verify");
+}
+
 static void test_odd_names_reach_the_terminal_tamed(void **state)
 {
     static uint8_t image[SAMPLE_IMAGE_SIZE];
@@ -293,6 +319,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_inspect_says_what_is_wrong_and_where, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_inspect_verifies_rsa_signatures_as_well,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_odd_names_reach_the_terminal_tamed, set_up,
                                         tear_down),
     };
