@@ -7,6 +7,7 @@
 #include "cli/finding.h"
 #include "cli/image_report.h"
 #include "cli/remote.h"
+#include "formats/release.h"
 
 #define KB 1024u
 #define MB (1024u * 1024u)
@@ -147,6 +148,20 @@ static int by_sequence(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* 0: the release has none, such as one of a filesystem image alone. */
+static int64_t application_size(const json_t *release)
+{
+    const json_t *components = cli_member_json(release, "components");
+    for (size_t i = 0; i < json_array_size(components); i++) {
+        const json_t *component = json_array_get(components, i);
+        const json_t *id = json_object_get(component, "id");
+        if (json_is_integer(id) && json_integer_value(id) == MOULT_COMPONENT_APP) {
+            return cli_member_number(component, "size");
+        }
+    }
+    return 0;
+}
+
 int plan_history_fetch(struct cli *cli, const char *class_name,
                        struct plan_history *history)
 {
@@ -158,8 +173,7 @@ int plan_history_fetch(struct cli *cli, const char *class_name,
     struct fetched *list = cli_alloc(cli, (count + 1) * sizeof *list);
     for (size_t i = 0; i < count; i++) {
         const json_t *release = json_array_get(releases, i);
-        const json_t *image = json_array_get(cli_member_json(release, "components"), 0);
-        int64_t size = cli_member_number(image, "size");
+        int64_t size = application_size(release);
         list[i] = (struct fetched){cli_member_number(release, "sequence"),
                                    cli_clean(cli, cli_member(cli, release, "version")),
                                    size > 0 && size <= UINT32_MAX ? (uint32_t)size : 0};

@@ -317,19 +317,21 @@ static void test_a_history_that_is_none_is_refused_by_line(void **state)
     }
 }
 
+/* Not in order, and one of a filesystem image alone. */
+static const char server_releases[] =
+    "{\"items\":["
+    "{\"sequence\":5,\"version\":\"1.4\",\"components\":[{\"id\":0,\"size\":500000}]},"
+    "{\"sequence\":6,\"version\":\"www\",\"components\":[{\"id\":1,\"size\":9000}]},"
+    "{\"sequence\":1,\"version\":\"1.0\",\"components\":[{\"id\":0,\"size\":400000}]},"
+    "{\"sequence\":3,\"version\":\"1.2\",\"components\":[{\"id\":0,\"size\":450000},"
+    "{\"id\":1,\"size\":7}]},"
+    "{\"sequence\":2,\"version\":\"1.1\",\"components\":[{\"id\":0,\"size\":425000}]},"
+    "{\"sequence\":4,\"version\":\"1.3\",\"components\":[{\"id\":0,\"size\":475000}]}"
+    "],\"next\":null}";
+
 static void test_a_class_on_the_server_has_a_history(void **state)
 {
-    struct https_reply script = {
-        https_text(
-            200, "json", "",
-            "{\"items\":["
-            "{\"sequence\":5,\"version\":\"1.4\",\"components\":[{\"size\":500000}]},"
-            "{\"sequence\":1,\"version\":\"1.0\",\"components\":[{\"size\":400000}]},"
-            "{\"sequence\":3,\"version\":\"1.2\",\"components\":[{\"size\":450000}]},"
-            "{\"sequence\":2,\"version\":\"1.1\",\"components\":[{\"size\":425000}]},"
-            "{\"sequence\":4,\"version\":\"1.3\",\"components\":[{\"size\":475000}]}"
-            "],\"next\":null}"),
-        0};
+    struct https_reply script = {https_text(200, "json", "", server_releases), 0};
     (void)state;
     struct https_server *server = https_server_start(&script, 1);
     setenv("MOULT_SERVER", https_server_url(server), 1);
