@@ -163,7 +163,8 @@ static enum moult_state mark_valid(struct moult_session *s)
 {
     bool may = may_confirm(s);
     int32_t native = may ? s->port->mark_valid(s->port->context) : 0;
-    if (may && native == 0) {
+    /* And looked at again: a write that only claimed to be done confirms nothing. */
+    if (may && native == 0 && !moult_is_unconfirmed(s)) {
         s->running.boot.state = MOULT_SLOT_VALID;
         s->phase++;
         return MOULT_STATE_CONFIRM;
@@ -264,26 +265,34 @@ static enum moult_state stay(struct moult_session *s)
     return MOULT_STATE_IDLE;
 }
 
-static bool has_no_rollback(struct moult_session *s)
+/* A bootloader without rollback knows neither state. */
+static bool has_rollback(const struct moult_boot_info *boot)
 {
-    struct moult_boot_info boot;
-    return s->port->boot_info(s->port->context, &boot) == 0 &&
-           boot.state != MOULT_SLOT_PENDING && boot.state != MOULT_SLOT_VALID;
+    return boot->state == MOULT_SLOT_PENDING || boot->state == MOULT_SLOT_VALID;
+}
+
+/* 0: otadata does not select this image any more. */
+static int32_t take_back(struct moult_session *s, const struct moult_boot_info *boot)
+{
+    const struct moult_port *port = s->port;
+    /* An attempt that failed half way has taken this image's entry away already: now the
+     * entry that counts is the old image's, and marking would mark that one. */
+    if (boot->selected != boot->running) { return 0; }
+    int32_t native = port->mark_invalid_and_reboot(port->context);
+    /* Without rollback: select the old slot ourselves. Never the running one, and never
+     * where there is rollback: the old image would be on trial, and unconfirmed lose its
+     * place at the next reset. */
+    bool may_select = !has_rollback(boot) && s->plan.from < port->slot_count &&
+                      s->plan.from != boot->running;
+    return native != 0 && may_select ? port->set_boot(port->context, s->plan.from) : native;
 }
 
 static enum moult_state go_back(struct moult_session *s)
 {
-    const struct moult_port *port = s->port;
+    struct moult_boot_info boot;
     if (s->config.before_reboot) { s->config.before_reboot(s->config.context); }
-    int32_t native = port->mark_invalid_and_reboot(port->context);
-    if (native == 0) { return MOULT_STATE_REBOOT; }
-    /* A bootloader without rollback: select the old slot ourselves. Never the running one,
-     * and never where there is rollback: the old image would be on trial, and unconfirmed
-     * lose its place at the next reset. */
-    if (has_no_rollback(s) && s->plan.from < port->slot_count &&
-        s->plan.from != s->running.boot.running) {
-        native = port->set_boot(port->context, s->plan.from);
-    }
+    int32_t native = s->port->boot_info(s->port->context, &boot);
+    if (native == 0) { native = take_back(s, &boot); }
     if (native == 0) { return MOULT_STATE_REBOOT; }
     if (++s->trial.mark_tries < MARK_TRIES_MAX) {
         moult_wait_for(s, RETRY_MS);

@@ -69,8 +69,7 @@ static void flip(struct power_run *run, uint64_t value)
     uint32_t where = (uint32_t)(value >> 8);
     uint32_t at;
     bool is_running = w->device.port.boot.booted == w->target;
-    bool has_third = power_configs[run->config].slot_count > 2; /* spare_reads() says why */
-    switch (has_third ? 3 : value % 4) {
+    switch (value % 4) {
     case 0:
         at = SIM_OTADATA_AT + MOULT_SECTOR_SIZE + where % MOULT_OTADATA_SIZE;
         break;

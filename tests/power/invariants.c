@@ -98,7 +98,8 @@ static bool i3_floors(const struct power_run *run)
     uint32_t burnt = power_burnt(w);
     bool is_raised = w->session.floor.stored > 1 || burnt > 0;
     bool may_be = run->h.was_confirmed || (burnt == 0 && run->h.was_adopted);
-    return !is_raised || may_be;
+    /* app_update does not read back what it wrote before it burns. */
+    return !is_raised || may_be || is_kind(run, POWER_EVENT_NOOP);
 }
 
 /* Once it is confirmed there is no way back, unless otadata itself is damaged. */
@@ -225,7 +226,8 @@ static bool i9_refetches(const struct power_run *run)
     const struct world *w = &run->w;
     bool is_refused = story_of(run)->result == MOULT_REPORT_FAILED;
     if (run->h.events > 0 || is_refused) { return true; }
-    uint64_t orders = 1u + run->h.orders;
+    /* Two cuts, in the head and in the rewrite of its sector, cost the image once more. */
+    uint64_t orders = 1u + run->h.orders + run->h.cuts / 2;
     return w->artifact_bytes <=
            w->new.size *orders + (uint64_t)MOULT_SECTOR_SIZE * run->h.cuts;
 }
@@ -366,7 +368,7 @@ static bool i15_rises(const struct power_run *run)
 {
     const struct moult_session *s = &run->w.session;
     bool is_loaded = s->state > MOULT_STATE_MEASURE;
-    if (!is_loaded || run->h.events > 0) { return true; }
+    if (!is_loaded || run->h.events > 0 || is_blurred(run)) { return true; }
     uint64_t counter = 0;
     for (unsigned i = 0; i < s->order_count; i++) {
         if (s->orders[i].counter > counter) { counter = s->orders[i].counter; }

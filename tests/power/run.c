@@ -26,8 +26,10 @@ const uint8_t *power_first_flash(void)
 
 /* --- the beginning --- */
 
-/* The product was updated before: the slots that do not run hold an older image, larger
- * than the new one, and otadata knows of one of them. */
+/* The product was updated before: the target holds an older image, larger than the new one,
+ * and so does a third slot, but without its head: an attempt that was abandoned. (Whole,
+ * the bootloader would take it for a fallback, and no invariant here knows it.) otadata
+ * knows of one of them. */
 static void put_older(struct world *w, const struct power_config *c, bool from_factory)
 {
     static struct world_image older;
@@ -37,6 +39,8 @@ static void put_older(struct world *w, const struct power_config *c, bool from_f
     for (uint32_t slot = 0; slot < c->slot_count; slot++) {
         if (slot != w->home || from_factory) { world_put(w, slot, &older); }
     }
+    uint8_t *third = w->device.bits + sim_partition_at(1);
+    if (c->slot_count == 3) { memset(third, 0xff, MOULT_ESP_HELD_BACK_SIZE); }
     if (from_factory) { return; } /* otadata is blank: a device as it leaves the factory */
     uint8_t *otadata = w->device.bits + SIM_OTADATA_AT;
     uint32_t seq = w->home + 1u + c->slot_count;

@@ -248,10 +248,10 @@ static int32_t mark_valid(void *context)
     struct world *w = update_world_of(context);
     struct moult_boot_info boot;
     if (w->mark_valid_error) { return w->mark_valid_error; }
-    bool is_right = w->sim.boot_info(context, &boot) == 0 &&
-                    boot.running == boot.selected && world_runs(w, &w->new);
+    bool is_known = w->sim.boot_info(context, &boot) == 0; /* or a planned read failed */
+    bool is_right = boot.running == boot.selected && world_runs(w, &w->new);
     w->seen.marks_valid++;
-    w->seen.wrong_marks += !is_right;
+    w->seen.wrong_marks += is_known && !is_right;
     return w->sim.mark_valid(context);
 }
 

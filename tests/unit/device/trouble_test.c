@@ -89,6 +89,34 @@ static void test_the_old_image_is_not_on_trial_after_a_rollback_that_failed(void
     check(world_runs(&w, &w.old));
 }
 
+static uint64_t fails_after;
+
+static void fail_an_operation(struct world *world)
+{
+    struct moult_sim_flash *flash = &world->device.chip.flash;
+    flash->plans[0] = (struct moult_sim_plan){.fault = MOULT_SIM_FAIL,
+                                              .at = flash->operation_count + fails_after};
+}
+
+/* Marking is an erase and a program: where the second fails, the entry that counts is the
+ * old image's, and a second attempt must not mark that. */
+static void test_a_rollback_that_fails_half_way_leaves_the_old_entry_alone(void)
+{
+    enum { OPERATIONS = 24 }; /* more than a rollback makes */
+    for (fails_after = 1; fails_after <= OPERATIONS; fails_after++) {
+        check(boots());
+        w.health[2] = MOULT_HEALTH_FAILED;
+        w.hook_state = "ROLLBACK";
+        w.hook = fail_an_operation;
+        check(world_settle(&w));
+        struct moult_boot_info boot;
+        check_equal(w.port.boot_info(w.port.context, &boot), 0);
+        check_equal(boot.selected, 0);
+        check_equal(boot.running, 0);
+        check_equal(boot.state, MOULT_SLOT_VALID);
+    }
+}
+
 static void test_a_trial_that_nobody_remembers_ends_by_itself(void)
 {
     check(boots());
@@ -127,6 +155,7 @@ int main(void)
     check_run(test_a_verdict_that_could_not_be_stored_is_told_before_the_next_order);
     check_run(test_a_confirmation_is_stored_at_the_second_attempt);
     check_run(test_the_old_image_is_not_on_trial_after_a_rollback_that_failed);
+    check_run(test_a_rollback_that_fails_half_way_leaves_the_old_entry_alone);
     check_run(test_a_trial_that_nobody_remembers_ends_by_itself);
     check_run(test_two_reads_that_fail_in_a_row_change_nothing);
     world_forget(&w);
