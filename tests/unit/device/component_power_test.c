@@ -6,7 +6,8 @@
  * recovery. The promises of docs/design/components.md are looked at after every step, and
  * the device must end where the run without cuts ended.
  * MOULT_POWER_ALL=1: every way of cutting. Repeat one:
- * MOULT_STORY=0 MOULT_CUT=143 MOULT_FAULT=1 MOULT_TRACE=1 test_device_component_power
+ * MOULT_STORY=0 MOULT_CUT=143 MOULT_FAULT=1 MOULT_TRACE=1 test_device_component_power, or
+ * of the deep ones: MOULT_SEED=12.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,69 @@ static void test_a_cut_while_a_bank_is_carried_over_starts_nothing_half(void)
     check_equal(failures_of(CARRIES, 1), 0);
 }
 
+/* --- deep: cut again and again, with an application that says LATER now and then --- */
+
+static uint32_t draw(uint64_t *random, uint32_t bound)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*random >> 33) % bound;
+}
+
+/* A trial that is cut often enough is given up: the old state then, but never a mixture. */
+static bool is_old_or_new(enum story story)
+{
+    unsigned before = story == SECOND ? 2 : 1, now = before + 1;
+    unsigned www = story == SECOND ? 2 : now;
+    bool is_new = world_runs(w, &w->new) && has(www, now, now);
+    bool is_old = world_runs(w, &w->old) && has(before, before, before);
+    return (is_new || is_old) && cw.broken == 0 && w->foreign_boots == 0;
+}
+
+static bool run_deep(uint64_t seed)
+{
+    enum { CUTS_MOST = 7, AHEAD_MOST = 150 };
+    uint64_t random = seed;
+    enum story story = seed & 1 ? ARRIVES : SECOND;
+    begin(story);
+    if (!component_world_boot(&cw, MOULT_RESET_POWER_ON)) { return false; }
+    for (unsigned left = 1 + draw(&random, CUTS_MOST); left > 0; left--) {
+        unsigned fault = draw(&random, FAULTS);
+        cw.may_apply = draw(&random, 4) == 0 ? MOULT_ANSWER_LATER : MOULT_ANSWER_YES;
+        cw.motor_fails = draw(&random, 3);
+        cw.cut = (struct moult_sim_plan){.fault = faults[fault].fault,
+                                         .at = component_world_operations(&cw) + 1 +
+                                               draw(&random, AHEAD_MOST),
+                                         .torn_size = faults[fault].torn_size,
+                                         .seed = random};
+        for (unsigned i = 0; i < 2000 && !w->device.chip.flash.is_off; i++) {
+            if (!component_world_step(&cw) && cw.broken != 0) { return false; }
+        }
+        cuts += w->device.chip.flash.is_off;
+        cw.cut.fault = MOULT_SIM_FAULT_NONE;
+        if (!component_world_boot(&cw, MOULT_RESET_POWER_ON)) { return false; }
+    }
+    cw.may_apply = MOULT_ANSWER_YES;
+    cw.motor_fails = 0;
+    bool is_quiet = component_world_settle(&cw) &&
+                    component_world_boot(&cw, MOULT_RESET_POWER_ON) &&
+                    component_world_settle(&cw); /* what was given up is tried again */
+    return is_quiet && is_old_or_new(story);
+}
+
+static void test_any_number_of_cuts_ends_on_the_old_or_the_new_state(void)
+{
+    enum { RUNS = 80, RUNS_ALL = 5000 };
+    unsigned failures = 0, runs = getenv("MOULT_POWER_ALL") ? RUNS_ALL : RUNS;
+    cuts = 0;
+    for (uint64_t seed = 1; seed <= runs; seed++) {
+        if (run_deep(seed)) { continue; }
+        failures++;
+        printf("  promise %u: MOULT_SEED=%llu\n", cw.broken, (unsigned long long)seed);
+    }
+    printf("  %u deep runs, %u cuts happened\n", runs, cuts);
+    check_equal(failures, 0);
+}
+
 /* A device that has made the first update, offered the next: the same www. */
 static void make_second(void)
 {
@@ -197,9 +261,12 @@ int main(void)
     make_second();
     const char *cut = getenv("MOULT_CUT");
     if (cut) { return run_one(cut); }
+    const char *seed = getenv("MOULT_SEED");
+    if (seed) { return run_deep(strtoull(seed, NULL, 10)) ? 0 : 1; }
     check_run(test_a_cut_at_any_flash_operation_leaves_old_or_known_or_new);
     check_run(test_a_cut_around_a_failed_trial_leaves_the_old_data);
     check_run(test_a_cut_in_the_next_update_changes_only_what_changes);
+    check_run(test_any_number_of_cuts_ends_on_the_old_or_the_new_state);
     check_run(test_a_cut_while_a_bank_is_carried_over_starts_nothing_half);
     world_forget(w);
     component_world_free(&fresh);

@@ -699,6 +699,33 @@ static void test_the_sector_erased_at_a_cut_is_erased_again(void)
     check_equal(erases[1], 2);
 }
 
+static unsigned times_told(const char *text)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < w->report_count; i++) {
+        count += strcmp(w->reports[i].text, text) == 0;
+    }
+    return count;
+}
+
+static void test_what_is_in_place_stays_so_and_is_told_once(void)
+{
+    begin();
+    check(runs_through());
+    check_equal(times_told("component 1 applied"), 1);
+    check(component_world_boot(&cw, MOULT_RESET_POWER_ON));
+    struct moult_component_info info = {.state = MOULT_COMPONENT_UNKNOWN};
+    while (info.state == MOULT_COMPONENT_UNKNOWN) {
+        check(component_world_step(&cw));
+        moult_component_look(&cw.components[CW_WWW], &info);
+    }
+    check_equal(info.state, MOULT_COMPONENT_READY);
+    check_equal(info.sequence, 2);
+    check(component_world_settle(&cw));
+    check_equal(times_told("component 1 applied"), 1);
+    check_equal(cw.asked, 1);
+}
+
 static void test_a_journal_that_cannot_be_written_arms_nothing(void)
 {
     begin();
@@ -802,6 +829,7 @@ int main(void)
     check_run(test_what_rots_while_the_rest_is_copied_is_copied_again);
     check_run(test_the_sector_in_work_at_a_cut_is_written_again_although_it_reads_right);
     check_run(test_the_sector_erased_at_a_cut_is_erased_again);
+    check_run(test_what_is_in_place_stays_so_and_is_told_once);
     check_run(test_a_journal_that_cannot_be_written_arms_nothing);
     check_run(test_nothing_is_applied_on_trial_without_a_plan);
     check_run(test_nothing_is_applied_for_an_image_that_failed_and_stays);
