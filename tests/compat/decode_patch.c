@@ -1,6 +1,5 @@
-/* decode_patch.c - BASE PATCH OUT: the device's decoder over files, with nothing but libc, so
- * that it builds for any machine. BASE "-" is none. Prints instructions' worth of nothing;
- * exit 0 when the patch decoded. Used by patch_everywhere.sh.
+/* decode_patch.c - BASE PATCH OUT: the device's decoder over files, with nothing but libc,
+ * so that it builds for any machine. BASE "-" is none. Exit 0: the patch decoded.
  */
 #include <stdio.h>
 #include <stdlib.h>
