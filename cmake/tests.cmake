@@ -65,7 +65,7 @@ foreach(test ${unit_tests})
     if(folder MATCHES "^server")
         list(APPEND labels tsan)
     endif()
-    set_tests_properties("${folder}/${module}" PROPERTIES LABELS "${labels}" TIMEOUT 120)
+    set_tests_properties("${folder}/${module}" PROPERTIES LABELS "${labels}" TIMEOUT 300)
 endforeach()
 
 # Fuzz targets: with MOULT_FUZZ a libFuzzer program, otherwise a replay of the saved corpus as a test.
@@ -133,7 +133,7 @@ foreach(story ${stories})
     if(name MATCHES "^(first_update|gate_pauses_bad_release|api_says_what_is_wrong)$")
         list(APPEND labels tsan)
     endif()
-    set(timeout_s 300)
+    set(timeout_s 600)
     if(name STREQUAL chaos) # make chaos: 50 devices
         set(timeout_s 1200)
     endif()
