@@ -136,6 +136,7 @@ static enum control_path answer_idle(struct control *control, uint32_t index,
         .status = 200,
         .next_s = pacing_next_s(&control->config, &pacing),
         .keyset_version = statement_cache_newest_keyset(&control->statements),
+        .endpoints_version = control->endpoints.version,
         .server_time_ms = (uint64_t)request->now_ms,
         .send_facts = !d->has_facts};
     if (d->state != DEVICE_PENDING) {
@@ -190,6 +191,7 @@ void control_checkin_reply(const struct control_checkin_result *result,
         .next_s = result->next_s,
         .assignment = envelope,
         .keyset_version = result->keyset_version,
+        .endpoints_version = result->endpoints_version,
         .server_time_ms = result->server_time_ms,
         .send_facts = result->send_facts,
     };
@@ -199,6 +201,7 @@ void control_checkin_reply(const struct control_checkin_result *result,
     reply.gone.count = result->gone_count;
     if (envelope.size > 0) { reply.present |= 1u << MOULT_REPLY_ASSIGNMENT; }
     if (result->keyset_version) { reply.present |= 1u << MOULT_REPLY_KEYSET; }
+    if (result->endpoints_version) { reply.present |= 1u << MOULT_REPLY_ENDPOINTS; }
     if (result->server_time_ms) { reply.present |= 1u << MOULT_REPLY_TIME; }
     if (result->send_facts) { reply.present |= 1u << MOULT_REPLY_SEND_FACTS; }
     if (result->gone_count) { reply.present |= 1u << MOULT_REPLY_GONE; }

@@ -51,6 +51,7 @@ struct control_checkin_result {
     size_t payload_size;
     uint8_t payload[MOULT_STATEMENT_SIZE_MAX]; /* assignment payload for the signer */
     uint32_t keyset_version;                   /* hints for the reply; 0 none */
+    uint32_t endpoints_version;                /* likewise */
     uint64_t server_time_ms;
     bool send_facts;
     uint8_t gone_count;

@@ -367,6 +367,7 @@ static enum moult_status answer(struct visit *v)
     v->result->status = 200;
     v->result->next_s = pacing_next_s(&v->control->config, &pacing);
     v->result->keyset_version = statement_cache_newest_keyset(&v->control->statements);
+    v->result->endpoints_version = v->control->endpoints.version;
     v->result->server_time_ms = (uint64_t)v->request->now_ms;
     v->result->send_facts = !v->device.has_facts;
     return v->device.state == DEVICE_PENDING ? MOULT_OK : write_order(v);

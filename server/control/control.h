@@ -181,6 +181,16 @@ MOULT_MUST_CHECK enum moult_status control_release_read(struct control *control,
                                                         uint8_t *out, size_t capacity,
                                                         size_t *size);
 uint32_t control_keyset_newest(struct control *control);
+
+/* The endpoint list that devices are handed, verified by the newest keyset. Once, after
+ * control_keyset_add() and before anything else runs. MOULT_OK; otherwise problem
+ * (MOULT_D_ENDPOINT_*): a list that no device would take. */
+MOULT_MUST_CHECK enum moult_status control_endpoints_set(const struct control_call *call,
+                                                         struct moult_bytes envelope);
+/* It, any thread. MOULT_OK; MOULT_E_NOENT: none, or of another version; MOULT_E_SPACE. */
+MOULT_MUST_CHECK enum moult_status control_endpoints_read(struct control *control,
+                                                          uint32_t version, uint8_t *out,
+                                                          size_t capacity, size_t *size);
 /* All published releases' payload digests, to tell the signer: calls `each` with the
  * envelope, any thread; stops when it returns false. */
 void control_releases_each(struct control *control,

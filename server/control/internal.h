@@ -27,6 +27,12 @@ struct control {
     struct control_parts parts;   /* likewise */
     struct control_metrics metrics;
 
+    struct {
+        uint32_t version; /* 0: none */
+        size_t size;
+        uint8_t envelope[MOULT_STATEMENT_SIZE_MAX];
+    } endpoints; /* read only once anything runs */
+
     struct device_table *devices;      /* any thread; it has its own locks */
     struct statement_cache statements; /* any thread; its own lock. Keysets and releases */
     struct rollout_cache rollouts;     /* writer; copies of what is committed: any thread */

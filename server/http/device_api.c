@@ -14,6 +14,8 @@ static const struct http_route rows[] = {
      handle_release_statement},
     {HTTP_GET, "/device/v1/keyset/{version}", DEVICE_SCOPE_ACCEPTED, HTTP_ON_IO, 0,
      handle_keyset},
+    {HTTP_GET, "/device/v1/endpoints/{version}", DEVICE_SCOPE_ACCEPTED, HTTP_ON_IO, 0,
+     handle_endpoints},
 };
 
 const struct http_routes device_routes = {rows, sizeof rows / sizeof rows[0]};

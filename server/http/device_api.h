@@ -30,5 +30,7 @@ enum moult_status handle_release_statement(struct http_request *request,
                                            const struct env *env, struct http_reply *reply);
 enum moult_status handle_keyset(struct http_request *request, const struct env *env,
                                 struct http_reply *reply);
+enum moult_status handle_endpoints(struct http_request *request, const struct env *env,
+                                   struct http_reply *reply);
 
 #endif

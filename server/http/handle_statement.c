@@ -1,5 +1,5 @@
-/* handle_statement.c - GET /device/v1/release/{sha256} and /device/v1/keyset/{version}:
- * signed statements, from memory. They never change, so their name is their ETag.
+/* handle_statement.c - GET /device/v1/release/{sha256}, /device/v1/keyset/{version} and
+ * /device/v1/endpoints/{version}: signed statements, from memory. They never change, so their name is their ETag.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,19 +42,42 @@ enum moult_status handle_release_statement(struct http_request *request,
     return reply_statement(request, reply, data, size);
 }
 
+/* The number of a path's {version}; 0: none. */
+static uint32_t version_of(const char *name)
+{
+    char *end = NULL;
+    unsigned long version = strtoul(name, &end, 10);
+    bool is_number = name[0] >= '1' && name[0] <= '9' && *end == '\0';
+    return is_number && version <= UINT32_MAX ? (uint32_t)version : 0;
+}
+
 enum moult_status handle_keyset(struct http_request *request, const struct env *env,
                                 struct http_reply *reply)
 {
     const char *name = http_request_param(request, "version");
-    char *end = NULL;
-    unsigned long version = strtoul(name, &end, 10);
+    uint32_t version = version_of(name);
     size_t size = 0;
     uint8_t *data = arena_alloc(request->arena, MOULT_KEYSET_SIZE_MAX);
     if (!data) { return MOULT_E_NOMEM; }
-    if (name[0] < '1' || name[0] > '9' || *end || version > UINT32_MAX ||
-        control_keyset_read(env->control, (uint32_t)version, data, MOULT_KEYSET_SIZE_MAX,
-                            &size) != MOULT_OK) {
+    if (version == 0 || control_keyset_read(env->control, version, data,
+                                            MOULT_KEYSET_SIZE_MAX, &size) != MOULT_OK) {
         return http_fail(request, reply, MOULT_D_API_NOT_FOUND, "keyset", name);
+    }
+    return reply_statement(request, reply, data, size);
+}
+
+enum moult_status handle_endpoints(struct http_request *request, const struct env *env,
+                                   struct http_reply *reply)
+{
+    const char *name = http_request_param(request, "version");
+    uint32_t version = version_of(name);
+    size_t size = 0;
+    uint8_t *data = arena_alloc(request->arena, MOULT_STATEMENT_SIZE_MAX);
+    if (!data) { return MOULT_E_NOMEM; }
+    if (version == 0 ||
+        control_endpoints_read(env->control, version, data, MOULT_STATEMENT_SIZE_MAX,
+                               &size) != MOULT_OK) {
+        return http_fail(request, reply, MOULT_D_API_NOT_FOUND, "endpoint list", name);
     }
     return reply_statement(request, reply, data, size);
 }

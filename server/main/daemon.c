@@ -107,6 +107,23 @@ static bool add_keyset(struct daemon *d)
     return true;
 }
 
+static bool add_endpoints(struct daemon *d)
+{
+    uint8_t bytes[MOULT_STATEMENT_SIZE_MAX];
+    size_t size = 0;
+    const char *path = d->settings->endpoints;
+    if (path[0] == '\0') { return true; }
+    if (!read_small_file(path, bytes, sizeof bytes, &size)) {
+        return fail(MOULT_D_ENDPOINT_SIZE, path, "cannot be read, or is over 1,024 bytes");
+    }
+    struct control_problem problem = {0};
+    struct control_call call = system_call(d, &problem);
+    if (control_endpoints_set(&call, (struct moult_bytes){bytes, size}) != MOULT_OK) {
+        return fail(problem.detail, path, problem.text);
+    }
+    return true;
+}
+
 static bool mode_is_private(const char *path)
 {
     struct stat info;
@@ -149,7 +166,7 @@ static bool start_control(struct daemon *d)
     if (control_open(&d->settings->control, &parts, &d->control, &error) != MOULT_OK) {
         return fail(error.detail, d->settings->data, error.text);
     }
-    if (!add_keyset(d) || !add_token(d)) { return false; }
+    if (!add_keyset(d) || !add_endpoints(d) || !add_token(d)) { return false; }
     enum moult_status st = store_start(d->store);
     return st == MOULT_OK ||
            fail(MOULT_D_STORE_OPEN, "store threads", moult_status_name(st));

@@ -19,6 +19,8 @@ static const struct config_row rows[] = {
      "Folder for the database (moult.db) and artifacts."},
     {"keyset", CONFIG_TEXT, TEXT(keyset), "/etc/moult/keyset.cbor", 1, 399, NULL,
      "Newest keyset of the fleet; a newer one in the database wins."},
+    {"endpoints", CONFIG_TEXT, TEXT(endpoints), "", 0, 399, NULL,
+     "Signed list of the fleet's server addresses, handed to devices; empty: none."},
     {"fleet_id", CONFIG_TEXT, TEXT(fleet_id), "", 0, 32, NULL,
      "The fleet's 16 bytes as 32 hex digits; must be the keyset's."},
     {"product", CONFIG_TEXT, TEXT(control.product), "default", 1, 64, NULL,

@@ -16,6 +16,7 @@
 struct settings {
     char data[SETTINGS_PATH_SIZE];
     char keyset[SETTINGS_PATH_SIZE];
+    char endpoints[SETTINGS_PATH_SIZE];
     char fleet_id[33];
     char classes[1000];
     char device_listen[SETTINGS_ADDRESS_SIZE], operator_listen[SETTINGS_ADDRESS_SIZE];

@@ -262,6 +262,21 @@ static void test_progress_forgives_resets(void)
     check_equal(world_count(&w, MOULT_REPORT_FAILED), 0);
 }
 
+static void test_resets_in_the_transfer_take_no_trial_away(void)
+{
+    begin();
+    w.health[2] = MOULT_HEALTH_WAIT;
+    check(world_boot(&w, MOULT_RESET_POWER_ON));
+    for (unsigned i = 0; i < 4; i++) {
+        check(resets_in_transfer(MOULT_RESET_POWER_ON));
+    }
+    check(power_fails_on_trial()); /* of which three are allowed */
+    w.health[2] = MOULT_HEALTH_OK;
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check_equal(world_count(&w, MOULT_REPORT_CONFIRMED), 1);
+}
+
 static void test_resets_on_purpose_do_not_count(void)
 {
     begin();
@@ -283,6 +298,7 @@ int main(void)
     check_run(test_the_second_crash_is_a_loop_and_the_last);
     check_run(test_resets_that_gain_nothing_are_bounded);
     check_run(test_progress_forgives_resets);
+    check_run(test_resets_in_the_transfer_take_no_trial_away);
     check_run(test_resets_on_purpose_do_not_count);
     world_forget(&w);
     world_free(&fresh);

@@ -149,6 +149,8 @@ static void test_what_is_not_there_is_not_found(void **state)
         {"/device/v1/keyset/0", "E2021"},
         {"/device/v1/keyset/1x", "E2021"},
         {"/device/v1/keyset/4294967297", "E2021"}, /* not version 1 */
+        {"/device/v1/endpoints/1", "E2021"},       /* none is configured */
+        {"/device/v1/endpoints/0", "E2021"},
     };
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
         fetch("GET", absent[i].path, NULL, false);
