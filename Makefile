@@ -61,6 +61,10 @@ bench: ## our HTTP server beside nginx in one run, against tests/bench/budgets.t
 
 soak: ## hours: every way to cut power, SECONDS_EACH=3600 of fuzzing per target, then chaos ROUNDS=20 times with new seeds
 	@$(MAKE) --no-print-directory power EFFORT=soak
+	@NETWORK_FULL=1 build/asan/bin/test_device_network_faults
+	@NETWORK_SEEDS=200 build/asan/bin/test_device_network_soak
+	@HOSTILE_RUNS=2000 build/asan/bin/test_device_hostile_server
+	@HOSTILE_RUNS=2000 build/asan/bin/test_device_hostile_network
 	@tools/fuzz $(or $(SECONDS_EACH),3600)
 	@for round in $$(seq $(or $(ROUNDS),20)); do SEED= $(MAKE) --no-print-directory chaos || exit 1; done
 

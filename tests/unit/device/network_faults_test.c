@@ -1,5 +1,5 @@
 /* network_faults_test.c - device/src/transfer.c: every fault of the network at every byte
- * of a download (F16 of docs/design/network-tests.md), once and for ever, alone and with a
+ * of a download (docs/design/attack-tests.md), once and for ever, alone and with a
  * reset of the device at the same byte.
  *
  * A fault that happens once is survived, or named by its code where the code's advice is
