@@ -379,7 +379,7 @@ static bool i15_rises(const struct power_run *run)
 /* The order that was sent once more was refused, and nothing came of it. */
 static bool i15_replay_refused(const struct power_run *run)
 {
-    bool is_told = run->w.first_order.size == 0 || run->h.events > 0 ||
+    bool is_told = run->w.first_order.size == 0 || run->h.events > 0 || is_blurred(run) ||
                    world_report_with(&run->w, MOULT_D_NONCE) != NULL;
     return is_told && run->w.artifact_requests == run->h.end.requests;
 }
