@@ -36,7 +36,7 @@ awk 'BEGIN { for (i = 0; i < 2700; i++) printf "%d;%d.%02d\n", i, 30 + i % 7, i 
 # The release again, now with the prices.
 make_with() { # VERSION SEQUENCE FILE
     command moult --quiet release create "$stack_folder/meter-$1.bin" --dir "$stack_folder" --force \
-        --out "$stack_folder/meter-$1.release" --sequence "$2" --component "1:tariff=$3" > /dev/null
+        --out "$stack_folder/meter-$1.release" --sequence "$2" --rollback-to 100 --component "1:tariff=$3" > /dev/null
     code 0 command moult --quiet release upload "$stack_folder/meter-$1.release" "$stack_folder/meter-$1.bin" "$3"
 }
 stack_upload 1.0.0 > /dev/null
