@@ -1,5 +1,6 @@
 /* handle_statement.c - GET /device/v1/release/{sha256}, /device/v1/keyset/{version} and
- * /device/v1/endpoints/{version}: signed statements, from memory. They never change, so their name is their ETag.
+ * /device/v1/endpoints/{version}: signed statements, from memory. They never change, so
+ * their name is their ETag.
  */
 #include <stdlib.h>
 #include <string.h>
