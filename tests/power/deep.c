@@ -62,7 +62,7 @@ static void plan_fault(struct power_run *run, enum moult_sim_fault fault, uint64
 }
 
 /* One bit: in the slot that is written, in the otadata entry of it, or in the store. The
- * running image and the entry that selects it have no second copy anywhere. */
+ * running image has no second copy anywhere. */
 static void flip(struct power_run *run, uint64_t value)
 {
     struct world *w = &run->w;
@@ -81,7 +81,7 @@ static void flip(struct power_run *run, uint64_t value)
         at = SIM_NVS_AT + where % (SIM_OTADATA_AT - SIM_NVS_AT);
         break;
     }
-    if (is_running && at >= SIM_OTADATA_AT) { return; }
+    if (is_running && at >= SIM_SLOT_0_AT) { return; }
     w->device.bits[at] ^= (uint8_t)(1u << (value >> 40) % 8);
 }
 
@@ -133,6 +133,9 @@ static void strike(struct power_run *run, const struct power_event *event)
     case POWER_EVENT_FULL:
         w->kv_fails = "";
         run->h.full_until = run->h.steps + 1 + (uint32_t)value % 20;
+        break;
+    case POWER_EVENT_LIE:
+        w->kv_noops += 1 + (unsigned)value % 3;
         break;
     case POWER_EVENT_NO_NVS:
         memset(w->device.bits + SIM_NVS_AT, 0xff, SIM_OTADATA_AT - SIM_NVS_AT);

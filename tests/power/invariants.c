@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <string.h>
 #include "device/src/journal.h"
+#include "device/src/record.h"
 #include "device/src/session_states.h"
 #include "formats/bytes.h"
 #include "ports/sim/chip.h"
@@ -34,7 +35,8 @@ static bool is_store_harmed(const struct power_run *run)
 {
     return is_kind(run, POWER_EVENT_FLIP) || is_kind(run, POWER_EVENT_NO_NVS) ||
            is_kind(run, POWER_EVENT_FULL) || is_kind(run, POWER_EVENT_FAIL) ||
-           is_kind(run, POWER_EVENT_NOOP) || is_blurred(run);
+           is_kind(run, POWER_EVENT_NOOP) || is_kind(run, POWER_EVENT_LIE) ||
+           is_blurred(run);
 }
 
 /* Something was done that a story without it does not answer for. */
@@ -335,6 +337,24 @@ static bool i12_recovers_twice(const struct power_run *run)
     return is_good;
 }
 
+/* A record counts once it is in the store: the generation that RAM goes by is there, also
+ * where the store lied. */
+static bool i12_is_stored(const struct power_run *run)
+{
+    const struct world *w = &run->w;
+    const struct moult_session *s = &run->w.session;
+    uint32_t generation = s->generation[MOULT_RECORD_PLAN];
+    bool is_asked = is_kind(run, POWER_EVENT_LIE) && s->state > MOULT_STATE_MEASURE &&
+                    !is_kind(run, POWER_EVENT_FLIP) && !is_kind(run, POWER_EVENT_NO_NVS) &&
+                    !is_kind(run, POWER_EVENT_READ) && !is_blurred(run) && generation > 0;
+    if (!is_asked) { return true; }
+    uint8_t frame[MOULT_RECORD_MAX];
+    size_t size = 0;
+    const char *key = generation & 1u ? "plan.1" : "plan.0";
+    return w->sim.kv_get(w->port.context, key, frame, sizeof frame, &size) == 0 &&
+           size > MOULT_RECORD_HEADER && get_le32(frame + 4) == generation;
+}
+
 /* --- I13 memory --- */
 
 /* AddressSanitizer has an allocator, and a count, of its own. */
@@ -472,6 +492,7 @@ const struct power_invariant power_invariants[] = {
     {"I11", "nothing is tried again after its verdict", NULL,
      .at_end = i11_not_after_a_verdict},
     {"I12", "recovery is the same twice", NULL, .at_loss = i12_recovers_twice},
+    {"I12", "what counts is stored", NULL, .at_step = i12_is_stored},
     {"I13", "no heap growth", "formats/banned_heap.h, make sizes", .at_end = i13_no_growth},
     {"I14", "confirmed only if running is selected", NULL, .at_step = i14_right_marks},
     {"I15", "counters and floor only rise", NULL, .at_step = i15_rises},

@@ -306,9 +306,9 @@ static void print_axes(const struct power_totals *t)
     printf("\n");
 }
 
-static const char *const event_names[] = {"error",      "no-op",      "read error",
-                                          "bit flip",   "reset",      "clock",
-                                          "store full", "store lost", "network"};
+static const char *const event_names[] = {
+    "error", "no-op",      "read error", "bit flip",   "reset",
+    "clock", "store full", "store lies", "store lost", "network"};
 _Static_assert(sizeof event_names / sizeof event_names[0] == POWER_EVENT_KINDS, "one each");
 
 static void print_sum(const struct power_totals *t, double seconds, unsigned workers)

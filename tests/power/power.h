@@ -91,6 +91,7 @@ enum power_event_kind {
     POWER_EVENT_RESET,   /* a reset of class `value` (F11) */
     POWER_EVENT_CLOCK,   /* the server's clock jumps (F13) */
     POWER_EVENT_FULL,    /* the store is full for a while (F14) */
+    POWER_EVENT_LIE,     /* the store says that it stored, and did not (F7) */
     POWER_EVENT_NO_NVS,  /* the store is erased (F14) */
     POWER_EVENT_NETWORK, /* the connection is lost (F16, in part) */
     POWER_EVENT_KINDS,

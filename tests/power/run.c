@@ -340,6 +340,7 @@ static void renew(struct power_run *run)
     run->schedule.cut_count = run->h.cuts;
     memset(w->device.chip.flash.plans, 0, sizeof w->device.chip.flash.plans);
     w->kv_fails = NULL;
+    w->kv_noops = 0;
     w->is_down = false;
     run->h.steps = 0;
     world_deployment(w, (char)('1' + run->h.orders));

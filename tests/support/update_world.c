@@ -195,19 +195,20 @@ static void lose_ram(struct world *w)
 
 enum { NATIVE_ERROR = 0x1105 };
 
-static int32_t kv_set(void *context, const char *key, const uint8_t *data, size_t size)
-{
-    struct world *w = update_world_of(context);
-    w->seen.kv_sets++;
-    bool fails = w->kv_fails && strncmp(key, w->kv_fails, strlen(w->kv_fails)) == 0;
-    return fails ? NATIVE_ERROR : w->sim.kv_set(context, key, data, size);
-}
-
 static bool strikes(unsigned *count)
 {
     if (*count == 0) { return false; }
     (*count)--;
     return true;
+}
+
+static int32_t kv_set(void *context, const char *key, const uint8_t *data, size_t size)
+{
+    struct world *w = update_world_of(context);
+    w->seen.kv_sets++;
+    bool fails = w->kv_fails && strncmp(key, w->kv_fails, strlen(w->kv_fails)) == 0;
+    if (!fails && strikes(&w->kv_noops)) { return 0; }
+    return fails ? NATIVE_ERROR : w->sim.kv_set(context, key, data, size);
 }
 
 static int32_t flash_erase(void *context, uint32_t slot, uint32_t offset)
