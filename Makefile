@@ -3,7 +3,7 @@
 
 CTEST = ctest --test-dir build/asan --output-on-failure --no-tests=error -j 2
 
-.PHONY: help setup all build build-tests run test test-short check conformance power chaos tsan fuzz bench soak sizes numbers \
+.PHONY: help setup all build build-tests run test test-short check conformance power chaos mutants tsan fuzz bench soak sizes numbers \
         layers style format format-check codes where clean
 
 help: ## list the targets
@@ -42,6 +42,10 @@ chaos: ## kill devices, server and broker at random moments; nothing may be lost
 	@$(MAKE) --no-print-directory build build-tests
 	@MOULT_CHAOS=long $(CTEST) -R chaos --verbose
 
+mutants: ## plant each bug of tests/mutants/; the device's tests must notice every one; M=name plants one
+	@tools/setup test
+	@tools/mutate $(M)
+
 tsan: ## the server's tests under the thread sanitizer
 	@cmake --preset tsan > /dev/null
 	@cmake --build --preset tsan
@@ -65,6 +69,7 @@ soak: ## hours: every way to cut power, SECONDS_EACH=3600 of fuzzing per target,
 	@NETWORK_SEEDS=200 build/asan/bin/test_device_network_soak
 	@HOSTILE_RUNS=2000 build/asan/bin/test_device_hostile_server
 	@HOSTILE_RUNS=2000 build/asan/bin/test_device_hostile_network
+	@$(MAKE) --no-print-directory mutants
 	@tools/fuzz $(or $(SECONDS_EACH),3600)
 	@for round in $$(seq $(or $(ROUNDS),20)); do SEED= $(MAKE) --no-print-directory chaos || exit 1; done
 

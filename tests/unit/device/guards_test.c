@@ -4,6 +4,7 @@
  * missing (tests/mutants/ takes each away). Here the world changes between the two.
  */
 #include <string.h>
+#include "device/src/journal.h"
 #include "device/src/outbox.h"
 #include "device/src/store.h"
 #include "formats/codes.h"
@@ -91,6 +92,53 @@ static void test_a_failed_trial_counts_once_per_order(void)
     check_equal(w.session.blocks[0].failures, 2);
 }
 
+/* What the journal said when the boot slot was touched. */
+static uint8_t stage_at_set_boot, stage_at_mark_valid, stage_at_mark_invalid;
+
+static int32_t note_set_boot(void *context, uint32_t slot)
+{
+    stage_at_set_boot = w.session.plan.stage;
+    return w.sim.set_boot(context, slot);
+}
+
+static int32_t note_mark_valid(void *context)
+{
+    stage_at_mark_valid = w.session.plan.stage;
+    return w.sim.mark_valid(context);
+}
+
+static int32_t note_mark_invalid(void *context)
+{
+    stage_at_mark_invalid = w.session.plan.stage;
+    return w.sim.mark_invalid_and_reboot(context);
+}
+
+static void note_stages(struct world *world)
+{
+    world->port.set_boot = note_set_boot;
+    world->port.mark_valid = note_mark_valid;
+    world->port.mark_invalid_and_reboot = note_mark_invalid;
+}
+
+static void test_the_journal_knows_before_otadata_does(void)
+{
+    begin();
+    w.rewire = note_stages;
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.new));
+    check_equal(stage_at_set_boot, MOULT_STAGE_ARMED);
+    check_equal(stage_at_mark_valid, MOULT_STAGE_PASSED);
+
+    begin();
+    w.rewire = note_stages;
+    w.health[2] = MOULT_HEALTH_FAILED;
+    check(boots());
+    check(world_settle(&w));
+    check(world_runs(&w, &w.old));
+    check_equal(stage_at_mark_invalid, MOULT_STAGE_FAILED);
+}
+
 /* --- flash --- */
 
 static void a_bit_of_the_first_sector_rots(struct world *world)
@@ -171,6 +219,24 @@ static void offer_keyset(const struct moult_keyset *keyset)
     w.keyset_hint = 2;
 }
 
+static void names_a_neighbour(struct world *world, struct moult_assignment *order)
+{
+    static uint8_t id[16];
+    (void)world;
+    memcpy(id, order->device_id, sizeof id);
+    id[15] ^= 1;
+    order->device_id = id;
+}
+
+static void test_an_order_for_the_device_next_door_is_refused(void)
+{
+    begin();
+    w.tweak_order = names_a_neighbour;
+    check(boots());
+    check(world_hears(&w, MOULT_D_ASSIGN_DEVICE));
+    check_equal(w.release_requests, 0);
+}
+
 static void test_a_keyset_that_cannot_be_stored_is_not_used(void)
 {
     begin();
@@ -182,7 +248,7 @@ static void test_a_keyset_that_cannot_be_stored_is_not_used(void)
     check_equal(w.session.trust.keyset.version, 1);
 }
 
-/* Which keys may assign: the first, then the second. The keyset lists no key without role. */
+/* Which key may assign. The keyset lists no key without a role. */
 static void keep_one_assign_key(struct moult_keyset *keyset, uint8_t which)
 {
     keyset->keys[STATEMENTS_ASSIGN] = keyset->keys[which];
@@ -328,10 +394,12 @@ int main(void)
     check_run(test_nothing_is_marked_valid_while_another_slot_is_selected);
     check_run(test_an_image_that_is_not_confirmed_raises_no_floor);
     check_run(test_a_failed_trial_counts_once_per_order);
+    check_run(test_the_journal_knows_before_otadata_does);
     check_run(test_the_first_sector_is_proven_after_its_head_is_written);
     check_run(test_a_first_sector_that_only_claims_to_be_erased_ends_the_attempt);
     check_run(test_an_order_whose_counter_cannot_be_stored_is_not_carried_out);
     check_run(test_an_answer_that_comes_late_is_not_believed);
+    check_run(test_an_order_for_the_device_next_door_is_refused);
     check_run(test_a_keyset_that_cannot_be_stored_is_not_used);
     check_run(test_the_counter_of_a_key_goes_with_the_key);
     check_run(test_a_refused_keyset_and_a_refused_order_are_told_once_each);
