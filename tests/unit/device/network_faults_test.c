@@ -158,7 +158,10 @@ static bool may_install(const struct row *row)
     bool is_end = net.at == w.new.size;
     bool is_behind = is_end && (row->fault != NET_LONGER || net.resets_device);
     bool is_lost = net.resets_device && !net.for_ever; /* with the connection */
-    return is_behind || is_lost || (row->fault == NET_DRIP && w.new.size - net.at < 1000);
+    if (row->fault != NET_DRIP) { return is_behind || is_lost; }
+    /* A sector that is nearly there is finished, and the next request is a new one. */
+    uint32_t left = MOULT_SECTOR_SIZE - net.at % MOULT_SECTOR_SIZE;
+    return is_behind || is_lost || left <= 16 || w.new.size - net.at < 1000;
 }
 
 static bool are_bytes_bounded(const struct row *row)
