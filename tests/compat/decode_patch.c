@@ -59,10 +59,14 @@ static bool decode(struct files *files, const uint8_t *patch, size_t size, uint3
             if (fed == size) { return false; }
             fed += moult_decoder_feed(&d, patch + fed, size - fed);
             break;
-        case MOULT_DECODER_DONE: *made = header.new_size; return true;
-        case MOULT_DECODER_FAILED: return false;
+        case MOULT_DECODER_DONE:
+            *made = header.new_size;
+            return true;
+        case MOULT_DECODER_FAILED:
+            return false;
         case MOULT_DECODER_AGAIN:
-        case MOULT_DECODER_BLOCK: break;
+        case MOULT_DECODER_BLOCK:
+            break;
         }
     }
 }

@@ -58,7 +58,7 @@ struct world_report {
     unsigned copies; /* how often it arrived */
 };
 
-/* Another component of the release, and its artifact: "/device/v1/artifact/" and the name. */
+/* Another component of the release, and its artifact: "/device/v1/artifact/NAME". */
 struct world_part {
     uint8_t component;
     const char *name;
@@ -140,7 +140,7 @@ struct world {
     /* --- faults of the platform; all count down or stay until cleared --- */
     struct moult_port sim; /* the callbacks of the simulated chip */
     const char *kv_fails;  /* sets of keys that begin so fail */
-    unsigned kv_noops;    /* sets that only claim to be done */
+    unsigned kv_noops;     /* sets that only claim to be done */
     unsigned erase_fails, write_fails, write_noops;
     int32_t set_boot_error, mark_valid_error, mark_invalid_error;
     uint8_t battery_percent; /* 0: mains */
