@@ -35,6 +35,29 @@ static void test_a_transfer_goes_on_where_power_cut_it(void)
     check(w.artifact_bytes - before <= w.new.size - 8192 + 4096);
 }
 
+/* The slot as small as the image: set for the engine only, the chip's is larger. */
+static void shrink_slot(void)
+{
+    w.port.slot_size = w.new.size;
+}
+
+static void test_an_image_may_fill_its_slot_to_the_last_byte(void)
+{
+    enum { SEGMENT = 12216, WHOLE = 3 * 4096 };
+    begin();
+    struct world_image_options options = {
+        .sequence = 2, .version = "1.1.0", .size = SEGMENT};
+    world_image(&w, &w.new, &options);
+    check_equal(w.new.size, WHOLE);
+    world_offer(&w, &w.new);
+    check(boots());
+    shrink_slot();
+    check(world_settle(&w));
+    check(world_report_with(&w, MOULT_D_SLOT_SIZE) == NULL);
+    check_equal(w.stage, 0);
+    check_equal(world_count(&w, MOULT_REPORT_WRITTEN), 1);
+}
+
 static void flip_first_sector(struct world *world)
 {
     world->device.bits[SIM_SLOT_1_AT + 100] ^= 1;
@@ -334,6 +357,7 @@ int main(void)
 {
     world_make(&fresh);
     check_run(test_a_transfer_goes_on_where_power_cut_it);
+    check_run(test_an_image_may_fill_its_slot_to_the_last_byte);
     check_run(test_bytes_that_rotted_between_two_boots_are_not_trusted);
     check_run(test_a_transfer_survives_what_can_be_survived);
     check_run(test_a_file_that_changes_with_every_answer_ends);
