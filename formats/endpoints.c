@@ -63,8 +63,7 @@ static bool is_sound_list(const void *record)
         has_checkin |= one->role != MOULT_ENDPOINT_ARTIFACT;
         for (unsigned j = 0; j < i; j++) {
             struct moult_bytes other = endpoints->list[j].url;
-            bool is_there = other.size > 0; /* a missing one is refused by its field */
-            if (is_there && other.size == one->url.size &&
+            if (other.size == one->url.size &&
                 memcmp(other.data, one->url.data, other.size) == 0) {
                 return false;
             }

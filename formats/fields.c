@@ -191,6 +191,7 @@ static uint32_t begin(struct moult_cbor_reader *reader, const struct moult_map *
 static void finish(struct moult_cbor_reader *reader, const struct moult_map *map,
                    const void *record, const uint8_t *start)
 {
+    if (reader->status != MOULT_OK) { return; } /* what was not read is not judged */
     bool is_whole = (present_bits(record) & map->required) == map->required;
     if (is_whole && (!map->is_sound || map->is_sound(record))) { return; }
     moult_cbor_reject(reader, MOULT_E_RANGE, start);

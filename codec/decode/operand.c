@@ -24,7 +24,7 @@ int32_t moult_jal_offset(uint32_t w)
                     21);
 }
 
-bool moult_jal_put(uint32_t *word, int32_t offset)
+static bool put_jal(uint32_t *word, int32_t offset)
 {
     if (offset % 2 != 0 || !fits(offset, 1 << 20)) { return false; }
     uint32_t x = (uint32_t)offset;
@@ -40,7 +40,7 @@ int32_t moult_branch_offset(uint32_t w)
                     13);
 }
 
-bool moult_branch_put(uint32_t *word, int32_t offset)
+static bool put_branch(uint32_t *word, int32_t offset)
 {
     if (offset % 2 != 0 || !fits(offset, 1 << 12)) { return false; }
     uint32_t x = (uint32_t)offset;
@@ -69,7 +69,7 @@ int32_t moult_compressed_offset(uint32_t h)
                     9);
 }
 
-bool moult_compressed_put(uint32_t *half, int32_t offset)
+static bool put_compressed(uint32_t *half, int32_t offset)
 {
     uint32_t x = (uint32_t)offset;
     bool is_jump = is_compressed_jump(*half);
@@ -90,7 +90,7 @@ int32_t moult_store_offset(uint32_t w)
     return moult_sx((w >> 25) << 5 | (w >> 7 & 31), 12);
 }
 
-uint32_t moult_low_put(uint32_t w, uint32_t low)
+static uint32_t put_low(uint32_t w, uint32_t low)
 {
     low &= 0xfff;
     if ((w & 0x7f) == OPCODE_STORE) {
@@ -145,14 +145,12 @@ static bool put_riscv(const struct moult_unit *u, uint32_t *w, uint32_t address,
                       uint32_t target)
 {
     int32_t offset = (int32_t)(target - address);
-    if (u->type == MOULT_UNIT_BR) { return moult_branch_put(w, offset); }
-    if (u->type == MOULT_UNIT_BC) { return moult_compressed_put(w, offset); }
-    if (u->type == MOULT_UNIT_JAL || u->type == MOULT_UNIT_J) {
-        return moult_jal_put(w, offset);
-    }
+    if (u->type == MOULT_UNIT_BR) { return put_branch(w, offset); }
+    if (u->type == MOULT_UNIT_BC) { return put_compressed(w, offset); }
+    if (u->type == MOULT_UNIT_JAL || u->type == MOULT_UNIT_J) { return put_jal(w, offset); }
     int32_t low = (int32_t)(target - u->high);
     if (u->type != MOULT_UNIT_LO || !fits(low, 2048)) { return false; }
-    *w = moult_low_put(*w, (uint32_t)low);
+    *w = put_low(*w, (uint32_t)low);
     return true;
 }
 

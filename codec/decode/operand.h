@@ -9,20 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Offsets in RISC-V instructions: of JAL, branches, compressed jumps and branches, stores;
- * and the instruction with another one. The put functions give false, word untouched, when
- * the offset does not fit. */
+/* Offsets in RISC-V instructions: of JAL, branches, compressed ones, stores. */
 int32_t moult_jal_offset(uint32_t word);
 int32_t moult_branch_offset(uint32_t word);
 int32_t moult_compressed_offset(uint32_t half);
 int32_t moult_store_offset(uint32_t word);
-bool moult_jal_put(uint32_t *word, int32_t offset);
-bool moult_branch_put(uint32_t *word, int32_t offset);
-bool moult_compressed_put(uint32_t *half, int32_t offset);
-/* The low twelve bits of an ADDI, load or JALR, or of a store. */
-uint32_t moult_low_put(uint32_t word, uint32_t low);
 
-/* A unit put out at an address: who is written how into predicted[]. */
 struct moult_unit;
 
 /* Write target into the operand of the unit at new_address, over unit->old, to out. False:

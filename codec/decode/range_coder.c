@@ -12,7 +12,6 @@ static uint32_t next_byte(struct moult_rc *rc)
     uint8_t byte = rc->ring[rc->head];
     rc->head = (uint16_t)((rc->head + 1) % MOULT_RC_RING);
     rc->count--;
-    rc->taken++;
     return byte;
 }
 

@@ -26,7 +26,6 @@ struct moult_rc {
     uint8_t ring[MOULT_RC_RING];
     uint16_t head, count; /* bytes in the ring from head */
     bool is_short;        /* a byte was needed that is not there */
-    uint32_t taken;       /* bytes taken out of the ring since init */
 
     /* An encoder: codes the bit and gives it back. NULL: decoding. */
     uint32_t (*put)(void *context, uint32_t bit, uint32_t p);
